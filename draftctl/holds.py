@@ -1,0 +1,172 @@
+"""Why a candidate holds: every reason, with its meaning, what to do next, and what reopens it. `docs/holds.md` is made from here."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class Reopen(StrEnum):
+    """What lets a held candidate back into the queue."""
+
+    PERSON = "person"  # `requeue`, `classify`, or the command that the next step names
+    NEXT_RUN = "next_run"  # the next run, by itself
+    CHANGE = "change"  # a run that reads another commit, engine or manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldKind:
+    """One hold reason: what it means, what a person does next, what reopens it, and whether it costs an attempt."""
+
+    meaning: str
+    next_step: str
+    reopen: Reopen
+    costs_attempt: bool = True
+
+
+_FIX_NOTE = "Correct the note, commit; the next run tries again."
+
+HOLDS: dict[str, HoldKind] = {
+    "empty": HoldKind(
+        meaning="The engine's reply, or the note, has no text.",
+        next_step=_FIX_NOTE,
+        reopen=Reopen.CHANGE,
+        costs_attempt=False,
+    ),
+    "engine_unavailable": HoldKind(
+        meaning="The engine could not be reached.",
+        next_step="Nothing: the next run asks again, and this cost no attempt. `draftctl engine show` says where it looks.",
+        reopen=Reopen.NEXT_RUN,
+        costs_attempt=False,
+    ),
+    "internal_error": HoldKind(
+        meaning="draftctl itself failed on this candidate; the rest of the batch ran.",
+        next_step="Run `draftctl --debug draft ID` and report what it prints.",
+        reopen=Reopen.CHANGE,
+        costs_attempt=False,
+    ),
+    "missing_atom": HoldKind(
+        meaning="The note uses a fact that this thread does not have.",
+        next_step="Answer by hand, or change the note so that it needs no such fact, and commit.",
+        reopen=Reopen.CHANGE,
+        costs_attempt=False,
+    ),
+    "missing_note": HoldKind(
+        meaning="The template key names no note in the pastebin.",
+        next_step="`draftctl classify ID --key KEY` picks another note; or write the note and commit.",
+        reopen=Reopen.CHANGE,
+        costs_attempt=False,
+    ),
+    "mode_hold": HoldKind(
+        meaning="The candidate came with mode `hold`: no draft is to be made.",
+        next_step="Answer by hand.",
+        reopen=Reopen.PERSON,
+    ),
+    "no_consent": HoldKind(
+        meaning="Nobody is named who consented to texts in this voice, or that is to be looked at again; the approved text waits.",
+        next_step="Fill in persona in draftctl.yaml: consented_by, consented_at, review_by. Then run dispatch again.",
+        reopen=Reopen.PERSON,
+        costs_attempt=False,
+    ),
+    "opted_out": HoldKind(
+        meaning="This person asked to stop; nothing is written to them.",
+        next_step="Nothing. `draftctl unsuppress PERSON --by NAME --reason TEXT` if they came back of their own will.",
+        reopen=Reopen.PERSON,
+    ),
+    "over_length": HoldKind(
+        meaning="The reply is longer than allowed; it is never cut.",
+        next_step="Shorten the note, or raise its max_chars, and commit.",
+        reopen=Reopen.CHANGE,
+        costs_attempt=False,
+    ),
+    "person_flagged": HoldKind(
+        meaning="An alert about this person is open: minor, coercion, self-harm, a threat or a legal threat.",
+        next_step="`draftctl alerts` shows it; `draftctl alerts clear ALERT --by NAME --reason TEXT` settles it.",
+        reopen=Reopen.PERSON,
+    ),
+    "stale": HoldKind(
+        meaning="A newer message came in this thread after the draft was made.",
+        next_step="Nothing: the newer message has a candidate of its own.",
+        reopen=Reopen.PERSON,
+    ),
+    "dispatch_unknown": HoldKind(
+        meaning="It is unclear whether the text left, so it is never sent again.",
+        next_step="Look in the outgoing file or the messages app whether it is there; answer by hand if it is not.",
+        reopen=Reopen.PERSON,
+    ),
+    "truncated": HoldKind(
+        meaning="The engine stopped before the reply was whole.",
+        next_step="Nothing: the next run asks again.",
+        reopen=Reopen.NEXT_RUN,
+    ),
+    "unclassified": HoldKind(
+        meaning="The candidate has no template key, so no note is chosen.",
+        next_step="`draftctl classify ID --key KEY` sets it.",
+        reopen=Reopen.PERSON,
+    ),
+    "wrong_build": HoldKind(
+        meaning="The server answered for another model build than the one asked for.",
+        next_step="Check what the server serves; the next run with another engine or manifest tries again.",
+        reopen=Reopen.CHANGE,
+        costs_attempt=False,
+    ),
+}
+
+_ALERT = " Then settle the alert (`draftctl alerts`)."
+# What a person does about a message that a gate stopped; other gates: read it and answer by hand.
+_INBOUND_NEXT = {
+    "minor": "Do not answer before you know that they are of age." + _ALERT,
+    "coercion": "Read it now. Do not answer about a meeting; help, or get help." + _ALERT,
+    "self_harm": "Read it now. If somebody answers, it is a person, kindly and at once." + _ALERT,
+    "threat": "Do not answer. Keep it, and tell somebody you trust." + _ALERT,
+    "legal_threat": "Do not answer before you have taken advice." + _ALERT,
+    "opt_out": "Do not answer. If they mean it, `draftctl suppress PERSON`; if they do not, `draftctl requeue ID`.",
+    "identity": "Answer by hand, and truthfully.",
+}
+_INBOUND_GATE = HoldKind(
+    meaning="A safety gate stopped on what the person wrote.",
+    next_step="Read the thread and answer by hand, or `draftctl requeue ID`.",
+    reopen=Reopen.PERSON,
+)
+_BODY_GATE = HoldKind(
+    meaning="A safety gate stopped the reply's text.",
+    next_step=_FIX_NOTE,
+    reopen=Reopen.CHANGE,
+    costs_attempt=False,
+)
+
+
+def hold_kind(reason: str, *, on_body: bool = False) -> HoldKind:
+    """Look up a reason, `gate:<name>` included (a gate on the reply's text reopens on a change, one on the inbound never)."""
+    if reason.startswith("gate:"):
+        return _BODY_GATE if on_body else _INBOUND_GATE
+    return HOLDS[reason]
+
+
+def next_step(reason: str, *, on_body: bool = False, candidate_id: str = "ID", person_id: str = "PERSON") -> str:
+    """Say what to do about a held candidate, with its own ids in the commands."""
+    gate = reason.removeprefix("gate:")
+    text = hold_kind(reason, on_body=on_body).next_step
+    if gate != reason and not on_body:
+        text = _INBOUND_NEXT.get(gate, text)
+    return text.replace(" ID", f" {candidate_id}").replace("PERSON", person_id)
+
+
+def holds_page() -> str:
+    """Render docs/holds.md."""
+    rows = [(f"`{name}`", kind) for name, kind in sorted(HOLDS.items())]
+    rows += [
+        (f"`gate:{gate}` on the inbound", replace(_INBOUND_GATE, next_step=step))
+        for gate, step in sorted(_INBOUND_NEXT.items())
+    ]
+    rows += [("`gate:<other>` on the inbound", _INBOUND_GATE), ("`gate:<name>` on the reply", _BODY_GATE)]
+    reopens = {
+        Reopen.PERSON: "a person",
+        Reopen.NEXT_RUN: "the next run",
+        Reopen.CHANGE: "a new commit, engine or manifest",
+    }
+    lines = ["| reason | what it means | what to do | reopened by |", "|---|---|---|---|"]
+    lines += [f"| {name} | {kind.meaning} | {kind.next_step} | {reopens[kind.reopen]} |" for name, kind in rows]
+    return (
+        "# Hold reasons\n\nA candidate that holds gets no reply until its reason is settled. "
+        "`draftctl holds` lists them.\n"
+        "This page is generated from `draftctl/holds.py`; `make docs` writes it.\n\n" + "\n".join(lines) + "\n"
+    )

@@ -1,0 +1,165 @@
+"""The frozen values that the whole program speaks in. Pure.
+
+Times are ISO 8601 text with zone as they came in; hashes are lower-case hex sha256.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["prospect", "quinn"]
+Mode = Literal["auto", "review", "hold"]
+Atom = str | int | float | bool
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of a value: sorted keys, no spaces, real characters. What is hashed is always this."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sha256_text(text: str) -> str:
+    """Return the hex sha256 of the text's UTF-8 bytes."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message of a thread."""
+
+    role: Role
+    text: str
+    at: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An inbound message that wants a reply: its thread so far, and what is known of it."""
+
+    id: str
+    thread_id: str
+    person_id: str
+    messages: tuple[Message, ...]
+    archetype: str | None = None
+    state: str | None = None
+    template_key: str | None = None
+    mode: Mode | None = None
+    received_at: str | None = None
+    atoms: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def inbound(self) -> tuple[str, ...]:
+        """Return the texts that the prospect wrote, oldest first."""
+        return tuple(m.text for m in self.messages if m.role == "prospect")
+
+    @property
+    def unanswered(self) -> tuple[str, ...]:
+        """Return the prospect's texts since our last message."""
+        ours = [n for n, m in enumerate(self.messages) if m.role == "quinn"]
+        return tuple(m.text for m in self.messages[ours[-1] + 1 if ours else 0 :] if m.role == "prospect")
+
+    @property
+    def usable_atoms(self) -> dict[str, Atom]:
+        """Return the atoms that say something: an atom that is null, blank or no scalar counts as missing."""
+        return {
+            key: value
+            for key, value in self.atoms.items()
+            if isinstance(value, (str, int, float)) and (not isinstance(value, str) or value.strip())
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptPart:
+    """One message of a prompt, as it is sent."""
+
+    role: str
+    content: str
+
+
+def prompt_hash(messages: Iterable[PromptPart]) -> str:
+    """Return the hash of the exact messages of one request."""
+    return sha256_text(canonical_json([[m.role, m.content] for m in messages]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One request of a chain and what came back."""
+
+    n: int
+    verb: str
+    name: str
+    attempt: int
+    messages: tuple[PromptPart, ...]
+    output: str
+    finish_reason: str
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A message that a person must look at: which gate, and the digest of the message (never its text)."""
+
+    gate: str
+    message_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one stage decided about a candidate, for the `decisions` table: never any text of a message."""
+
+    kind: str
+    outcome: str
+    reason: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drafted:
+    """A reply that is whole, from the right build and past every gate."""
+
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """No reply, and why. There is no text in it, so none can be sent by mistake."""
+
+    reason: str
+    detail: str = ""
+    on_body: bool = False
+
+
+Outcome = Drafted | Held
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundlePart:
+    """One thing that was read to make a draft: a note, a rules file, the program's own renderer."""
+
+    kind: str
+    key: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """All that `draft_one` found out about one candidate; the batch records it, nothing else needs to be asked."""
+
+    candidate: Candidate
+    outcome: Outcome
+    steps: tuple[Step, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    bundle: tuple[BundlePart, ...] = ()
+    suppress_person: bool = False
+    engine_served: str | None = None
+    requests: int = 0
+
+
+def bundle_hash(parts: Iterable[BundlePart]) -> str:
+    """Return the hash over every byte that a draft read."""
+    return sha256_text(canonical_json(sorted([p.kind, p.key, sha256_text(p.content)] for p in parts)))

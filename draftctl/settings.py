@@ -1,0 +1,164 @@
+"""`draftctl.yaml` and the environment, read once into frozen values, each with where it came from."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from draftctl.errors import UsageError
+from draftctl.yamlfile import Strict, parse_yaml, validate
+
+FILE_NAME = "draftctl.yaml"
+_DURATION = re.compile(r"([0-9]{1,7})([smh])")
+_UNIT_S = {"s": 1, "m": 60, "h": 3600}
+# The environment wins over the file. Secrets are named here so that `doctor` can say whether they are set; it never shows them.
+ENVIRONMENT = {"DRAFTCTL_DB": "database", "GPU_INFERENCE_URL": "inference.url"}
+OUTSIDE = (
+    "DRAFTCTL_WORKSPACE",
+    "GPU_INFERENCE_API_KEY",
+    "DIGITALOCEAN_TOKEN",
+    "DIGITALOCEAN_ACCESS_TOKEN",
+    "DIGITALOCEAN_END_POINT",
+    "MACSYNC_URL",
+    "NO_COLOR",
+)
+
+
+def _duration(value: Any) -> int:
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("expected a duration: a number and s, m or h, as in 90s, 30m, 2h")
+    return int(match[1]) * _UNIT_S[match[2]]
+
+
+def _day(value: Any) -> date | None:
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(str(value)[:10])
+    except ValueError:
+        raise ValueError("expected a day, as in 2026-11-24") from None
+
+
+Duration = Annotated[int, BeforeValidator(_duration)]
+Day = Annotated[date | None, BeforeValidator(_day)]
+Count = Annotated[int, Field(ge=1)]
+Usd = Annotated[float, Field(ge=0)]
+
+
+class Persona(Strict):
+    """In whose voice texts are written, who consented to that, when, and until when that stands."""
+
+    name: str = "Quinn"
+    consented_by: str | None = None
+    consented_at: Day = None
+    review_by: Day = None
+
+
+class Batch(Strict):
+    """How a batch runs: requests in flight, how long (seconds), how many runs may pick a held candidate up again."""
+
+    max_in_flight: Annotated[int, Field(ge=1, le=4096)] = 64
+    time_budget: Duration = 1800
+    max_attempts: Count = 5
+
+
+class Inference(Strict):
+    """Where a running server is, and how patient one request is (seconds)."""
+
+    url: str | None = None
+    request_timeout: Duration = 120
+    connect_timeout: Duration = 5
+    tries: Count = 4
+    allowed_hosts: tuple[str, ...] = ()
+
+
+class Gpu(Strict):
+    """How a GPU is rented and when it is given back (durations in seconds, money in US dollars)."""
+
+    ssh_user: str = "root"
+    ssh_port: Annotated[int, Field(ge=1, le=65535)] = 22
+    remote_port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    state_dir: str = "/var/lib/draftctl"
+    owner: str = "draftctl"
+    poll_interval: Duration = 5
+    provision_on: Literal["droplet", "host"] = "droplet"
+    provision_host: str | None = None
+    deep_queue: Annotated[int, Field(ge=0)] = 32
+    provision_script: str = "scripts/provision-raw-gpu-droplet.sh"
+    max_wait: Duration = 1800
+    idle_grace: Duration = 30
+    extend: Duration = 120
+    max_lifetime: Duration = 7200
+    max_failed_starts: Count = 3
+    daily_budget_usd: Usd = 20
+    monthly_budget_usd: Usd = 200
+    billing_minimum: Duration = 300
+    billing_quantum: Duration = 1
+
+
+class SettingsFile(Strict):
+    """The whole of `draftctl.yaml`."""
+
+    persona: Persona = Persona()
+    database: str = "var/draftctl.db"
+    batch: Batch = Batch()
+    inference: Inference = Inference()
+    gpu: Gpu = Gpu()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a run goes by. `sources` says for each setting where its value came from."""
+
+    root: Path
+    values: SettingsFile
+    sources: Mapping[str, str]
+
+    @property
+    def database(self) -> Path:
+        """Return the database file's path; a relative one counts from the workspace."""
+        return resolve_database(self.root, self.values.database)
+
+
+def resolve_database(root: Path, written: str) -> Path:
+    """Return the one true path of a database: links are followed, so that two names never mean two locks."""
+    try:
+        return (root / Path(written).expanduser()).resolve()
+    except (RuntimeError, ValueError) as error:
+        raise UsageError(f"database: {written!r} is no path: {error}.") from error
+
+
+def parse_settings(content: bytes, *, root: Path, environment: Mapping[str, str]) -> Settings:
+    """Read `draftctl.yaml`'s bytes and the environment.
+
+    Raises FileProblems with everything that is wrong in the file.
+    """
+    document = parse_yaml(content, FILE_NAME)
+    values = validate(document, SettingsFile)
+    lines = {".".join(map(str, path)): line + 1 for path, line, _ in document.places()}
+    sources = {
+        name: f"{FILE_NAME}:{lines[name]}" if name in lines else "default" for name in _names(values.model_dump(), "")
+    }
+    for variable, name in ENVIRONMENT.items():
+        if environment.get(variable):
+            values = _replace(values, name.split("."), environment[variable])
+            sources[name] = f"environment {variable}"
+    return Settings(root=root, values=values, sources=sources)
+
+
+def _names(values: Mapping[str, Any], prefix: str) -> list[str]:
+    return [
+        name
+        for key, value in values.items()
+        for name in (_names(value, f"{prefix}{key}.") if isinstance(value, dict) else [f"{prefix}{key}"])
+    ]
+
+
+def _replace(values: Any, names: list[str], value: str) -> Any:
+    head, *rest = names
+    return values.model_copy(update={head: _replace(getattr(values, head), rest, value) if rest else value})
