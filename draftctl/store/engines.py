@@ -1,0 +1,57 @@
+"""Which engine is the active one: `prospector_settings.draft_engine`, flipped by name, audited, and flipped back."""
+
+import sqlite3
+from collections.abc import Callable
+
+from draftctl.engine_id import TEMPLATE
+from draftctl.errors import UsageError
+from draftctl.manifest import Manifest
+from draftctl.store import audit, jobs
+
+
+def use_engine(
+    connection: sqlite3.Connection,
+    wanted: str | None,
+    load: Callable[[str], Manifest | None],
+    *,
+    force: bool,
+    reason: str | None,
+    by: str,
+) -> tuple[str, str]:
+    """Make `wanted` (None: the one before) the active engine; return it and the one that it replaces.
+
+    Raises UsageError for a retired build, for one without a passing evaluation (unless forced with a reason), and when there is
+    none to go back to.
+    """
+    before = jobs.setting(connection, "draft_engine") or TEMPLATE
+    engine = wanted or jobs.setting(connection, "draft_engine_before")
+    if engine is None:
+        raise UsageError("There is no earlier engine to go back to.")
+    if engine == before:
+        return engine, before
+    manifest = load(engine)
+    if manifest is not None:
+        _check_build(manifest, force=force, reason=reason)
+    jobs.set_setting(connection, "draft_engine_before", before)
+    jobs.set_setting(connection, "draft_engine", engine)
+    audit.append(
+        connection,
+        kind="engine",
+        subject=engine,
+        actor=by,
+        detail={"before": before, "forced": force and manifest is not None, "reason": reason},
+    )
+    return engine, before
+
+
+def _check_build(manifest: Manifest, *, force: bool, reason: str | None) -> None:
+    if manifest.status == "retired":
+        raise UsageError(
+            f"{manifest.id} is retired.", hint="Name a build that is not; or change its status and commit."
+        )
+    # A manifest's word about its own evaluation is no report: until one is on record here, a build is always forced.
+    if not (force and reason):
+        raise UsageError(
+            f"{manifest.id} has no passing evaluation on record, so it does not become the active engine by itself.",
+            hint="`--force --reason WHY` takes the decision on your name; `draft --engine` tries it for one run.",
+        )

@@ -1,0 +1,178 @@
+"""The queue: candidates in, claims out, results back, each inside the caller's transaction.
+
+A claim carries a fence number; every later write names it, so a runner that was paused and wakes up after a takeover writes
+nothing.
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from draftctl.holds import Reopen
+from draftctl.inbox import Accepted, candidate_from_payload
+from draftctl.models import (
+    Candidate,
+    canonical_json,
+    sha256_text,
+)
+from draftctl.runner import Person
+from draftctl.store import audit
+from draftctl.store.db import utc_now
+from draftctl.store.persons import person
+
+LEASE_S = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Our right to decide about one candidate, until the lease ends: the candidate, its person, and the fence."""
+
+    candidate: Candidate
+    person: Person
+    fence: int
+
+
+def add_candidate(connection: sqlite3.Connection, line: Accepted, run_id: str) -> str:
+    """Take a candidate in; return `ingested`, `duplicate`, or `conflict` (its id is there with other content)."""
+    candidate, now = line.candidate, utc_now()
+    known = connection.execute("SELECT payload_sha256 FROM candidates WHERE id = ?", (candidate.id,)).fetchone()
+    if known is not None:
+        return "duplicate" if known["payload_sha256"] == line.digest else "conflict"
+    connection.execute(
+        "INSERT INTO candidates (id, thread_id, person_id, archetype, state, template_key, mode, status, received_at, payload, "
+        "payload_sha256, digest_key, ingested_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, ?, ?, ?, ?)",
+        (
+            candidate.id, candidate.thread_id, candidate.person_id, candidate.archetype, candidate.state, candidate.template_key,
+            candidate.mode, candidate.received_at, line.payload, line.digest, os.urandom(16), now, now,
+        ),
+    )  # fmt: skip
+    audit.vouch(connection, kind="ingest", subject=candidate.id, actor="draftctl", run_id=run_id)
+    return "ingested"
+
+
+def add_reject(connection: sqlite3.Connection, *, source: str, line: int, reason: str, text: str) -> bool:
+    """Keep a bad line, the same line of the same source once; say whether it is new."""
+    reject_id = sha256_text(canonical_json([source, line, text]))[:16]
+    added = connection.execute(
+        "INSERT OR IGNORE INTO rejects (id, source, line, reason, text, at) VALUES (?, ?, ?, ?, ?, ?)",
+        (reject_id, source, line, reason, text, utc_now()),
+    ).rowcount
+    return bool(added)
+
+
+def reclaim(connection: sqlite3.Connection) -> int:
+    """Put back what a dead run had claimed. Only for the holder of the run lock: it alone knows that nobody else is at work."""
+    return connection.execute(
+        "UPDATE candidates SET status = 'waiting', owner = NULL, fence = fence + 1, updated_at = ? WHERE status = 'drafting'",
+        (utc_now(),),
+    ).rowcount
+
+
+def reopen(connection: sqlite3.Connection, *, reopen_key: str, max_attempts: int) -> int:
+    """Put back the holds that a new run may settle: those for any next run, and those for a run that reads something else."""
+    return connection.execute(
+        "UPDATE candidates SET status = 'waiting', hold_reason = NULL, hold_detail = NULL, updated_at = ? WHERE status = 'held' AND "
+        "attempts < ? AND (reopen = ? OR (reopen = ? AND reopen_key <> ?))",
+        (utc_now(), max_attempts, Reopen.NEXT_RUN, Reopen.CHANGE, reopen_key),
+    ).rowcount
+
+
+def claim(connection: sqlite3.Connection, *, owner: str, limit: int, only: str | None = None) -> list[Claim]:
+    """Claim the oldest candidates that wait, or whose claim has run out (or `only` one), at most `limit`."""
+    rows = connection.execute(
+        "UPDATE candidates SET status = 'drafting', owner = ?, fence = fence + 1, lease_until = ?, updated_at = ? WHERE seq IN "
+        "(SELECT seq FROM candidates WHERE (status = 'waiting' OR (status = 'drafting' AND lease_until < ?3)) AND (?4 IS NULL OR id = ?4) "
+        "ORDER BY seq LIMIT ?5) "
+        "RETURNING *",
+        (owner, _in(LEASE_S), utc_now(), only, limit),
+    ).fetchall()
+    return [claim_from(connection, row) for row in sorted(rows, key=lambda row: row["seq"])]
+
+
+def claim_from(connection: sqlite3.Connection, row: sqlite3.Row) -> Claim:
+    """Build the claim of a candidate's row."""
+    candidate = with_classification(candidate_from_payload(row["payload"]), row)
+    return Claim(candidate=candidate, person=person(connection, row["person_id"]), fence=row["fence"])
+
+
+def with_classification(candidate: Candidate, row: sqlite3.Row) -> Candidate:
+    """Return the candidate with what the row says now: `classify` may have set what the line came without."""
+    return replace(candidate, archetype=row["archetype"], state=row["state"], template_key=row["template_key"])
+
+
+def _in(seconds: int) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
+
+
+def release(connection: sqlite3.Connection, claims: Iterable[Claim]) -> None:
+    """Give claims back undecided: no attempt is counted."""
+    connection.executemany(
+        "UPDATE candidates SET status = 'waiting', owner = NULL, updated_at = ? WHERE id = ? AND fence = ? AND status = 'drafting'",
+        [(utc_now(), claim.candidate.id, claim.fence) for claim in claims],
+    )
+
+
+def waiting(connection: sqlite3.Connection) -> int:
+    """Return how many candidates wait to be drafted."""
+    return int(connection.execute("SELECT count(*) FROM candidates WHERE status = 'waiting'").fetchone()[0])
+
+
+def setting(connection: sqlite3.Connection, key: str) -> str | None:
+    """Return one of `prospector_settings`, or None where it is unset."""
+    row = connection.execute("SELECT value FROM prospector_settings WHERE key = ?", (key,)).fetchone()
+    return row["value"] if row else None
+
+
+def set_setting(connection: sqlite3.Connection, key: str, value: str | None) -> None:
+    """Set one of `prospector_settings`."""
+    connection.execute(
+        "INSERT INTO prospector_settings VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at",
+        (key, value, utc_now()),
+    )
+
+
+def paused(connection: sqlite3.Connection) -> str | None:
+    """Return why everything is paused, or None."""
+    return setting(connection, "paused")
+
+
+def start_run(
+    connection: sqlite3.Connection, run_id: str, *, command: str, engine_id: str | None, git_commit: str | None
+) -> None:
+    """Note that a run has begun."""
+    connection.execute(
+        "INSERT INTO runs (id, command, engine_id, git_commit, started_at) VALUES (?, ?, ?, ?, ?)",
+        (run_id, command, engine_id, git_commit, utc_now()),
+    )
+
+
+def finish_run(connection: sqlite3.Connection, run_id: str, *, outcome: str, counts: dict[str, Any]) -> None:
+    """Note how a run ended."""
+    connection.execute(
+        "UPDATE runs SET finished_at = ?, outcome = ?, counts = ? WHERE id = ?",
+        (utc_now(), outcome, json.dumps(counts), run_id),
+    )
+
+
+def is_newest_of_thread(connection: sqlite3.Connection, candidate_id: str, thread_id: str) -> bool:
+    """Say whether nothing newer came in this thread: by the time it was received where both say so, else by the order it came in."""
+    rows: Sequence[sqlite3.Row] = connection.execute(
+        "SELECT id, seq, received_at, ingested_at FROM candidates WHERE thread_id = ?", (thread_id,)
+    ).fetchall()
+    this = next(row for row in rows if row["id"] == candidate_id)
+    return not any(_is_newer(row, this) for row in rows)
+
+
+def _is_newer(row: sqlite3.Row, than: sqlite3.Row) -> bool:
+    if row["received_at"] and than["received_at"]:
+        return (_received(row), row["seq"]) > (_received(than), than["seq"])
+    return bool(row["seq"] > than["seq"])
+
+
+def _received(row: sqlite3.Row) -> datetime:
+    """Return when a message was received; nothing is received after it was taken in, whatever its clock said."""
+    return min(datetime.fromisoformat(row["received_at"]).astimezone(UTC), datetime.fromisoformat(row["ingested_at"]))

@@ -1,0 +1,83 @@
+"""What is known of a person across threads: suppressed, flagged, cleared; and what that stops."""
+
+import sqlite3
+
+from draftctl.holds import Reopen
+from draftctl.models import Alert
+from draftctl.runner import Person
+from draftctl.store import audit
+from draftctl.store.db import utc_now
+
+# Whoever writes in one thread is one person, also where some of the lines name them and others do not.
+_SAME = (
+    "SELECT ?1 UNION SELECT person_id FROM candidates WHERE thread_id IN "
+    "(SELECT DISTINCT thread_id FROM candidates WHERE person_id = ?1)"
+)
+
+
+def person(connection: sqlite3.Connection, person_id: str) -> Person:
+    """Return what is known of a person: suppressed, flagged, and the messages that have been looked at."""
+    opted_out = connection.execute(
+        f"SELECT 1 FROM suppressions WHERE person_id IN ({_SAME}) AND lifted_at IS NULL LIMIT 1", (person_id,)
+    ).fetchone()
+    alerts = connection.execute(
+        f"SELECT gate, message_sha256, acknowledged_at FROM alerts WHERE person_id IN ({_SAME})", (person_id,)
+    ).fetchall()
+    return Person(
+        opted_out=opted_out is not None,
+        flagged=any(row["acknowledged_at"] is None for row in alerts),
+        cleared=frozenset(
+            Alert(gate=row["gate"], message_sha256=row["message_sha256"])
+            for row in alerts
+            if row["acknowledged_at"] is not None
+        ),
+    )
+
+
+def suppress(
+    connection: sqlite3.Connection, person_id: str, *, by: str, reason: str, run_id: str | None = None
+) -> bool:
+    """Write to this person no more; return False when that stands already."""
+    if person(connection, person_id).opted_out:
+        return False
+    connection.execute(
+        "INSERT INTO suppressions (person_id, by, reason, created_at) VALUES (?, ?, ?, ?)",
+        (person_id, by, reason, utc_now()),
+    )
+    audit.append(connection, kind="suppress", subject=person_id, actor=by, run_id=run_id, detail={"reason": reason})
+    return True
+
+
+def stop_unsent(connection: sqlite3.Connection, person_id: str, reason: str) -> None:
+    """Hold what is drafted or approved for a person and has not left; void it in the outbox."""
+    connection.execute(
+        "UPDATE outbox SET status = 'void', updated_at = ?2 WHERE status = 'pending' AND candidate_id IN "
+        f"(SELECT id FROM candidates WHERE person_id IN ({_SAME}))",
+        (person_id, utc_now()),
+    )
+    connection.execute(
+        "UPDATE candidates SET status = 'held', hold_reason = ?2, hold_detail = NULL, reopen = ?3, updated_at = ?4 "
+        f"WHERE person_id IN ({_SAME}) AND status IN ('drafted', 'approved')",
+        (person_id, reason, Reopen.PERSON, utc_now()),
+    )
+
+
+def reopen_person(connection: sqlite3.Connection, person_id: str, reason: str) -> int:
+    """Put back the candidates of a person that held for one reason, now settled; return how many."""
+    return connection.execute(
+        "UPDATE candidates SET status = 'waiting', hold_reason = NULL, hold_detail = NULL, updated_at = ?2 "
+        f"WHERE person_id IN ({_SAME}) AND status = 'held' AND hold_reason = ?3",
+        (person_id, utc_now(), reason),
+    ).rowcount
+
+
+def unsaid_alerts(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+    """Return the open alerts that no run has said yet."""
+    return connection.execute(
+        "SELECT candidate_id, person_id, gate FROM alerts WHERE said_at IS NULL AND acknowledged_at IS NULL ORDER BY id"
+    ).fetchall()
+
+
+def note_said(connection: sqlite3.Connection) -> None:
+    """Note that every alert so far has been said."""
+    connection.execute("UPDATE alerts SET said_at = ? WHERE said_at IS NULL", (utc_now(),))

@@ -1,0 +1,198 @@
+"""What a run decided about a candidate, recorded whole: the draft, its steps, decisions, alerts, and the trail."""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from draftctl.holds import hold_kind
+from draftctl.models import (
+    Drafted,
+    Finding,
+    Held,
+    Outcome,
+    Result,
+    bundle_hash,
+    canonical_json,
+    prompt_hash,
+    sha256_text,
+)
+from draftctl.store import audit
+from draftctl.store.db import utc_now
+from draftctl.store.jobs import Claim
+from draftctl.store.persons import person, stop_unsent, suppress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What every row of a run carries: which run and engine, what was committed, what reopens its holds, what attests the build."""
+
+    run_id: str
+    engine_id: str
+    git_commit: str | None
+    git_state: str
+    reopen_key: str
+    attested: str | None = None
+
+
+def finish(connection: sqlite3.Connection, claim: Claim, result: Result, provenance: Provenance) -> Outcome | None:
+    """Record all that was decided; return the outcome that stands, or None when somebody else has taken the candidate over.
+
+    The person is looked at once more: an alert or a STOP that came in another thread meanwhile wins over a draft.
+    """
+    now = utc_now()
+    candidate = claim.candidate
+    alerts_added = _raise_alerts(connection, claim, result, provenance)
+    outcome = _checked_again(connection, claim, result)
+    changed = connection.execute(
+        "UPDATE candidates SET status = ?, hold_reason = ?, hold_detail = ?, reopen = ?, reopen_key = ?, attempts = attempts + ?, "
+        "owner = NULL, updated_at = ? WHERE id = ? AND fence = ? AND status = 'drafting'",
+        (*_status(outcome, provenance), now, candidate.id, claim.fence),
+    ).rowcount
+    if not changed:
+        return None
+    draft_id = "d" + sha256_text(canonical_json([candidate.id, claim.fence, provenance.run_id]))[:11]
+    _insert_draft(connection, draft_id, result, outcome, provenance, now)
+    _insert_steps(connection, draft_id, result)
+    _insert_decisions(connection, draft_id, result, outcome, provenance, now)
+    detail = {"outcome": "drafted"} if isinstance(outcome, Drafted) else {"outcome": "held", "reason": outcome.reason}
+    audit.vouch(
+        connection,
+        kind="draft",
+        subject=draft_id,
+        actor="draftctl",
+        run_id=provenance.run_id,
+        detail={**detail, "candidate": candidate.id, "engine": provenance.engine_id},
+    )
+    if alerts_added or result.suppress_person:
+        stop_unsent(connection, candidate.person_id, "person_flagged" if alerts_added else "opted_out")
+    return outcome
+
+
+def _status(
+    outcome: Outcome, provenance: Provenance
+) -> tuple[str, str | None, str | None, str | None, str | None, int]:
+    if isinstance(outcome, Drafted):
+        return "drafted", None, None, None, None, 1
+    kind = hold_kind(outcome.reason, on_body=outcome.on_body)
+    return "held", outcome.reason, outcome.detail, kind.reopen, provenance.reopen_key, int(kind.costs_attempt)
+
+
+def _checked_again(connection: sqlite3.Connection, claim: Claim, result: Result) -> Outcome:
+    if not isinstance(result.outcome, Drafted):
+        return result.outcome
+    now = person(connection, claim.candidate.person_id)
+    if now.opted_out:
+        return Held(reason="opted_out")
+    return Held(reason="person_flagged") if now.flagged else result.outcome
+
+
+def _raise_alerts(connection: sqlite3.Connection, claim: Claim, result: Result, provenance: Provenance) -> int:
+    added = 0
+    candidate, now = claim.candidate, utc_now()
+    for alert in result.alerts:
+        key = (candidate.person_id, alert.gate, alert.message_sha256)
+        if connection.execute(
+            "SELECT 1 FROM alerts WHERE person_id = ? AND gate = ? AND message_sha256 = ?", key
+        ).fetchone():
+            continue
+        cursor = connection.execute(
+            "INSERT INTO alerts (gate, candidate_id, thread_id, person_id, message_sha256, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+            (alert.gate, candidate.id, candidate.thread_id, candidate.person_id, alert.message_sha256, now),
+        )
+        audit.append(
+            connection,
+            kind="alert",
+            subject=candidate.id,
+            actor="draftctl",
+            run_id=provenance.run_id,
+            detail={"alert": cursor.lastrowid, "gate": alert.gate},
+        )
+        added += 1
+    if result.suppress_person:
+        suppress(
+            connection, candidate.person_id, by="draftctl", reason="they wrote a STOP word", run_id=provenance.run_id
+        )
+    return added
+
+
+def _insert_draft(
+    connection: sqlite3.Connection, draft_id: str, result: Result, outcome: Outcome, provenance: Provenance, now: str
+) -> None:
+    held = outcome if isinstance(outcome, Held) else None
+    members = [[part.kind, part.key, sha256_text(part.content)] for part in result.bundle]
+    bundle = bundle_hash(result.bundle) if result.bundle else None
+    if bundle:
+        connection.execute("INSERT OR IGNORE INTO bundles VALUES (?, ?)", (bundle, canonical_json(sorted(members))))
+        _keep(connection, (part.content for part in result.bundle))
+    candidate = result.candidate
+    connection.execute(
+        "INSERT INTO drafts (id, candidate_id, thread_id, engine_id, engine_served, attested, bundle_hash, git_commit, git_state, template_key, "
+        "status, hold_reason, hold_detail, body, run_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            draft_id, candidate.id, candidate.thread_id, provenance.engine_id, result.engine_served, provenance.attested, bundle,
+            provenance.git_commit, provenance.git_state, candidate.template_key, "held" if held else "drafted",
+            held.reason if held else None, held.detail if held else None, outcome.body if isinstance(outcome, Drafted) else None,
+            provenance.run_id, now,
+        ),
+    )  # fmt: skip
+
+
+def _keep(connection: sqlite3.Connection, contents: Iterable[str]) -> None:
+    connection.executemany(
+        "INSERT OR IGNORE INTO blobs VALUES (?, ?)", [(sha256_text(content), content) for content in contents]
+    )
+
+
+def _insert_steps(connection: sqlite3.Connection, draft_id: str, result: Result) -> None:
+    for step in result.steps:
+        _keep(connection, (message.content for message in step.messages))
+        messages = canonical_json([[message.role, sha256_text(message.content)] for message in step.messages])
+        connection.execute(
+            "INSERT INTO draft_steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                draft_id, step.n, step.verb, step.name, step.attempt, prompt_hash(step.messages), messages, step.output,
+                step.prompt_tokens, step.completion_tokens, step.cached_tokens, step.finish_reason, step.ms,
+            ),
+        )  # fmt: skip
+
+
+def _insert_decisions(
+    connection: sqlite3.Connection, draft_id: str, result: Result, outcome: Outcome, provenance: Provenance, now: str
+) -> None:
+    last = (
+        Finding(kind="draft", outcome="drafted")
+        if isinstance(outcome, Drafted)
+        else Finding(kind="draft", outcome="held", reason=outcome.reason, detail=outcome.detail)
+    )
+    connection.executemany(
+        "INSERT INTO decisions (candidate_id, draft_id, kind, engine_id, outcome, reason, detail, run_id, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                result.candidate.id,
+                draft_id,
+                f.kind,
+                provenance.engine_id,
+                f.outcome,
+                f.reason,
+                f.detail,
+                provenance.run_id,
+                now,
+            )
+            for f in (*result.findings, last)
+        ],
+    )
+
+
+def decide(
+    connection: sqlite3.Connection,
+    candidate_id: str,
+    finding: Finding,
+    *,
+    draft_id: str | None = None,
+    engine_id: str | None = None,
+) -> None:
+    """Record one decision that a person or the dispatcher took."""
+    connection.execute(
+        "INSERT INTO decisions (candidate_id, draft_id, kind, engine_id, outcome, reason, detail, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (candidate_id, draft_id, finding.kind, engine_id, finding.outcome, finding.reason, finding.detail, utc_now()),
+    )

@@ -1,0 +1,140 @@
+"""The tables, as ordered steps that are only ever appended to. Text alone; `store.db` applies it.
+
+The names and columns of DESIGN section 8 are what people may query. Beside them: what a lease needs (`owner fence lease_until`),
+and `digest_key`, a random key per candidate. The audit chain covers HMACs under that key, so that a person's texts can be
+erased, key and all, while the chain stays whole and nothing can be guessed back from it.
+"""
+
+_M001 = """
+CREATE TABLE prospector_settings (key TEXT PRIMARY KEY, value TEXT, updated_at TEXT NOT NULL);
+
+CREATE TABLE candidates (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  thread_id TEXT NOT NULL,
+  person_id TEXT NOT NULL,
+  archetype TEXT, state TEXT, template_key TEXT,
+  mode TEXT CHECK (mode IN ('auto', 'review', 'hold')),
+  status TEXT NOT NULL CHECK (status IN ('waiting', 'drafting', 'drafted', 'held', 'approved', 'rejected', 'sent')),
+  hold_reason TEXT, hold_detail TEXT,
+  reopen TEXT, reopen_key TEXT,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  received_at TEXT,
+  payload TEXT NOT NULL, payload_sha256 TEXT NOT NULL, digest_key BLOB,
+  owner TEXT, fence INTEGER NOT NULL DEFAULT 0, lease_until TEXT,
+  ingested_at TEXT NOT NULL, updated_at TEXT NOT NULL,
+  CHECK ((status = 'held') = (hold_reason IS NOT NULL))
+);
+CREATE INDEX candidates_by_status ON candidates (status, seq);
+CREATE INDEX candidates_by_thread ON candidates (thread_id, person_id);
+CREATE INDEX candidates_by_person ON candidates (person_id, thread_id);
+
+CREATE TABLE drafts (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  candidate_id TEXT NOT NULL REFERENCES candidates (id),
+  thread_id TEXT NOT NULL,
+  engine_id TEXT NOT NULL, engine_served TEXT, attested TEXT,
+  workflow_id TEXT, workflow_version TEXT, semantic_hash TEXT, bundle_hash TEXT,
+  git_commit TEXT, git_state TEXT NOT NULL CHECK (git_state IN ('clean', 'dirty', 'unknown')),
+  experiment TEXT, arm TEXT,
+  template_key TEXT,
+  status TEXT NOT NULL CHECK (status IN ('drafted', 'held')),
+  hold_reason TEXT, hold_detail TEXT,
+  body TEXT,
+  run_id TEXT, created_at TEXT NOT NULL,
+  CHECK ((status = 'held') = (hold_reason IS NOT NULL)),
+  CHECK ((status = 'drafted') = (body IS NOT NULL AND length(trim(body)) > 0))
+);
+CREATE INDEX drafts_by_candidate ON drafts (candidate_id, seq);
+CREATE INDEX drafts_by_thread ON drafts (thread_id, seq);
+
+CREATE TABLE draft_steps (
+  draft_id TEXT NOT NULL REFERENCES drafts (id),
+  n INTEGER NOT NULL, verb TEXT NOT NULL, name TEXT NOT NULL, attempt INTEGER NOT NULL,
+  prompt_hash TEXT NOT NULL, messages TEXT NOT NULL, output TEXT,
+  prompt_tokens INTEGER, completion_tokens INTEGER, cached_tokens INTEGER,
+  finish_reason TEXT, ms INTEGER,
+  PRIMARY KEY (draft_id, n, attempt)
+);
+
+CREATE TABLE decisions (
+  seq INTEGER PRIMARY KEY,
+  candidate_id TEXT NOT NULL, draft_id TEXT,
+  kind TEXT NOT NULL, engine_id TEXT, outcome TEXT NOT NULL, reason TEXT, detail TEXT,
+  run_id TEXT, at TEXT NOT NULL
+);
+CREATE INDEX decisions_by_candidate ON decisions (candidate_id, seq);
+
+CREATE TABLE prospect_corrections (
+  id INTEGER PRIMARY KEY,
+  draft_id TEXT NOT NULL REFERENCES drafts (id),
+  candidate_id TEXT NOT NULL, thread_id TEXT NOT NULL,
+  engine_id TEXT, workflow_id TEXT, workflow_version TEXT,
+  verdict TEXT NOT NULL CHECK (verdict IN ('approved', 'edited', 'rejected')),
+  original TEXT, body TEXT,
+  tags TEXT NOT NULL DEFAULT '[]', note TEXT, author TEXT NOT NULL,
+  stopped_by TEXT,
+  created_at TEXT NOT NULL
+);
+CREATE INDEX corrections_by_draft ON prospect_corrections (draft_id, id);
+
+CREATE TABLE outbox (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  draft_id TEXT NOT NULL REFERENCES drafts (id),
+  correction_id INTEGER NOT NULL REFERENCES prospect_corrections (id),
+  candidate_id TEXT NOT NULL, thread_id TEXT NOT NULL,
+  body TEXT NOT NULL CHECK (length(body) BETWEEN 1 AND 2000),
+  status TEXT NOT NULL CHECK (status IN ('pending', 'sending', 'sent', 'void', 'unknown')),
+  intent TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL
+);
+CREATE INDEX outbox_by_status ON outbox (status, seq);
+CREATE UNIQUE INDEX outbox_one_live ON outbox (candidate_id) WHERE status <> 'void';
+
+CREATE TABLE suppressions (
+  id INTEGER PRIMARY KEY,
+  person_id TEXT NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL, created_at TEXT NOT NULL,
+  lifted_by TEXT, lifted_reason TEXT, lifted_at TEXT
+);
+CREATE INDEX suppressions_by_person ON suppressions (person_id);
+
+CREATE TABLE alerts (
+  id INTEGER PRIMARY KEY,
+  gate TEXT NOT NULL, candidate_id TEXT NOT NULL, thread_id TEXT NOT NULL, person_id TEXT NOT NULL,
+  message_sha256 TEXT NOT NULL, created_at TEXT NOT NULL, said_at TEXT,
+  acknowledged_at TEXT, acknowledged_by TEXT, reason TEXT
+);
+CREATE INDEX alerts_by_person ON alerts (person_id);
+
+CREATE TABLE rejects (
+  id TEXT PRIMARY KEY, source TEXT NOT NULL, line INTEGER NOT NULL, reason TEXT NOT NULL, text TEXT NOT NULL, at TEXT NOT NULL
+);
+
+CREATE TABLE blobs (sha256 TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE bundles (bundle_hash TEXT PRIMARY KEY, members TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE runs (
+  id TEXT PRIMARY KEY, command TEXT NOT NULL, engine_id TEXT, git_commit TEXT,
+  started_at TEXT NOT NULL, finished_at TEXT, outcome TEXT, counts TEXT
+);
+
+CREATE TABLE audit (
+  seq INTEGER PRIMARY KEY,
+  at TEXT NOT NULL, run_id TEXT, actor TEXT NOT NULL, kind TEXT NOT NULL,
+  subject TEXT, detail TEXT NOT NULL, prev TEXT NOT NULL, hash TEXT NOT NULL
+);
+CREATE INDEX audit_by_subject ON audit (subject, seq);
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit WHEN NEW.seq <= (SELECT max(seq) FROM audit)
+  BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+CREATE TRIGGER drafts_no_update BEFORE UPDATE ON drafts BEGIN SELECT RAISE(ABORT, 'a draft is never changed'); END;
+CREATE TRIGGER corrections_no_update BEFORE UPDATE ON prospect_corrections
+  BEGIN SELECT RAISE(ABORT, 'a correction is never changed'); END;
+"""
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (("m001_first", _M001),)
+TRIGGERS = frozenset(
+    {"audit_no_update", "audit_no_delete", "audit_no_replace", "drafts_no_update", "corrections_no_update"}
+)
