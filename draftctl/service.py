@@ -1,0 +1,266 @@
+"""One drafting run from start to end: input first, then the lock, what is committed, what reopens, the batch, and the report."""
+
+import asyncio
+import signal
+import sqlite3
+import tempfile
+import uuid
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from draftctl.batch import AlertLine, Batch, Limits, Report, Watch
+from draftctl.canon import NOTES, SAFETY, Canon, parse_canon
+from draftctl.engine_id import TEMPLATE, check_engine_id
+from draftctl.engines.base import Engine
+from draftctl.errors import FileProblems, UsageError
+from draftctl.failpoints import reach
+from draftctl.ingest import IngestCount, Stream, ingest
+from draftctl.manifest import Manifest, manifest_path, parse_manifest
+from draftctl.models import canonical_json, sha256_text
+from draftctl.runner import Deps
+from draftctl.store import audit, jobs, people, persons
+from draftctl.store.db import open_database, run_lock, store_errors, transaction
+from draftctl.store.results import Provenance
+from draftctl.workspace import Snapshot, take_snapshot
+
+MakeEngine = Callable[[str, Manifest | None], Engine]
+EXIT_DONE, EXIT_FAILED, EXIT_REJECTS, EXIT_UNREACHABLE = 0, 1, 3, 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What a run was asked for."""
+
+    command: str
+    engine: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    max_attempts: int = 5
+    allow_dirty: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What a run did: the JSON result's fields, notes for the person, and the exit code."""
+
+    counts: dict[str, Any]
+    notes: tuple[str, ...]
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """Who hears of progress and of alerts while the run goes on."""
+
+    watch: Watch = lambda _report: None
+    alert: AlertLine = lambda _candidate, _person, _gate: None
+    started: Callable[[int], None] = lambda _waiting: None
+
+
+def new_run_id() -> str:
+    """Return a fresh run id."""
+    return f"r{uuid.uuid4().hex[:11]}"
+
+
+def load_canon(snapshot: Snapshot) -> Canon:
+    """Read the pastebin of a snapshot. Raises FileProblems."""
+    try:
+        return parse_canon({path: content for path, content in snapshot.files.items() if path.startswith("pastebin/")})
+    except FileProblems as error:
+        if {problem.path for problem in error.problems} & set(snapshot.unsaved):
+            error.hint = (
+                f"So it stands in commit {(snapshot.commit or '')[:12]}. The file in your folder is another: commit it."
+            )
+        raise
+
+
+def load_manifest(snapshot: Snapshot, engine_id: str) -> Manifest | None:
+    """Read an engine's manifest; `template` has none. Raises UsageError when it is not there, FileProblems when it is bad."""
+    if check_engine_id(engine_id) == TEMPLATE:
+        return None
+    path = manifest_path(engine_id)
+    if path not in snapshot.files:
+        there = sorted(
+            p.removeprefix("engines/").removesuffix(".yaml") for p in snapshot.files if p.startswith("engines/")
+        )
+        raise UsageError(
+            f"There is no {path} in what is committed.", hint=f"Engines here: {', '.join([TEMPLATE, *there])}."
+        )
+    return parse_manifest(snapshot.files[path], path)
+
+
+def take_input(path: Path, stream: Stream, source: str) -> IngestCount:
+    """Take a stream of lines into the database, whatever else is wrong with the workspace."""
+    with closing(open_database(path)) as connection, store_errors(path):
+        return ingest(connection, stream, source=source, run_id=new_run_id())
+
+
+def run(
+    root: Path,
+    database: Path,
+    options: RunOptions,
+    make_engine: MakeEngine,
+    *,
+    taken: IngestCount | None = None,
+    listeners: Listeners | None = None,
+) -> RunResult:
+    """Draft what waits. Raises LockHeld when another run is at work, UsageError before anything is done."""
+    with closing(open_database(database)) as connection, store_errors(database):
+        why = jobs.paused(connection)
+        if why is not None:
+            notes = (f"Everything is paused: {why}",)
+            engine_id = options.engine or jobs.setting(connection, "draft_engine") or TEMPLATE
+            return _result(
+                options, "", engine_id, taken, Report(stopped="paused", waiting=jobs.waiting(connection)), notes
+            )
+        engine_id = check_engine_id(options.engine or jobs.setting(connection, "draft_engine") or TEMPLATE)
+        snapshot = take_snapshot(root, working_tree=options.allow_dirty)
+        deps = Deps(engine=make_engine(engine_id, load_manifest(snapshot, engine_id)), canon=load_canon(snapshot))
+        run_id = new_run_id()
+        with run_lock(database, options.command):
+            report = _locked(connection, database, options, deps, snapshot, run_id, listeners or Listeners())
+        return _result(options, run_id, engine_id, taken, report, _notes(snapshot))
+
+
+def _locked(
+    connection: sqlite3.Connection,
+    database: Path,
+    options: RunOptions,
+    deps: Deps,
+    snapshot: Snapshot,
+    run_id: str,
+    listeners: Listeners,
+) -> Report:
+    provenance = Provenance(
+        run_id=run_id,
+        engine_id=deps.engine.id,
+        git_commit=snapshot.commit,
+        git_state=snapshot.state_of({NOTES, SAFETY}),
+        reopen_key=_reopen_key(snapshot, deps.engine.id),
+        attested=None if deps.engine.id == TEMPLATE else "name",
+    )
+    with transaction(connection):
+        jobs.reclaim(connection)
+        if options.limits.only is not None:
+            _ready(connection, options.limits.only, again=options.again)
+        else:
+            jobs.reopen(connection, reopen_key=provenance.reopen_key, max_attempts=options.max_attempts)
+        jobs.start_run(
+            connection, run_id, command=options.command, engine_id=deps.engine.id, git_commit=snapshot.commit
+        )
+        waiting = jobs.waiting(connection)
+    _say_unsaid(connection, listeners)
+    listeners.started(waiting)
+    batch = Batch(database, deps, provenance, options.limits, watch=listeners.watch, alert=listeners.alert)
+    report = asyncio.run(_interruptible(batch))
+    reach("run.before_finish")
+    with transaction(connection):
+        report.waiting = jobs.waiting(connection)
+        if report.stopped == "limit" and not report.waiting:
+            report.stopped = ""
+        outcome = report.stopped or ("unreachable" if report.unreachable else "done")
+        jobs.finish_run(connection, run_id, outcome=outcome, counts=_counts(report))
+        detail = {"outcome": outcome, "drafted": report.drafted, "held": report.held}
+        audit.append(connection, kind="run", subject=run_id, actor="draftctl", run_id=run_id, detail=detail)
+    return report
+
+
+def _say_unsaid(connection: sqlite3.Connection, listeners: Listeners) -> None:
+    """Say the alerts of a run that was killed before it could."""
+    unsaid = persons.unsaid_alerts(connection)
+    for alert in unsaid:
+        listeners.alert(alert["candidate_id"], alert["person_id"], alert["gate"])
+    if unsaid:
+        with transaction(connection):
+            persons.note_said(connection)
+
+
+def _ready(connection: sqlite3.Connection, candidate_id: str, *, again: bool) -> None:
+    """Put the one candidate that was asked for back into the queue: a held one, and one that has a draft if that was asked too."""
+    row = people.find_candidate(connection, candidate_id)
+    if row["status"] == "held" or (again and row["status"] != "waiting"):
+        people.requeue(connection, candidate_id, by="draft")
+
+
+async def _interruptible(batch: Batch) -> Report:
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, batch.stop, "interrupted")
+    try:
+        return await batch.run()
+    finally:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(name)
+
+
+def _reopen_key(snapshot: Snapshot, engine_id: str) -> str:
+    """Hash what a hold for configuration waits to see changed: the commit, the engine, its manifest, the pastebin."""
+    read = sorted(
+        [path, sha256_text(content.hex())]
+        for path, content in snapshot.files.items()
+        if path.startswith("pastebin/") or path == manifest_path(engine_id)
+    )
+    return sha256_text(canonical_json([snapshot.commit, engine_id, read]))[:16]
+
+
+def _notes(snapshot: Snapshot) -> tuple[str, ...]:
+    notes = []
+    if snapshot.unsaved:
+        notes.append(f"Not committed, so not used in this run: {', '.join(snapshot.unsaved)}")
+    if snapshot.state == "unknown":
+        notes.append(f"Git could not be asked ({snapshot.git_problem}), so the files were read as they lie there")
+    return tuple(notes)
+
+
+def _counts(report: Report) -> dict[str, Any]:
+    return {
+        "claimed": report.claimed,
+        "drafted": report.drafted,
+        "held": report.held,
+        "holds": dict(sorted(report.holds.items())),
+        "requests": report.requests,
+        "prompt_tokens": report.prompt_tokens,
+        "cached_tokens": report.cached_tokens,
+        "completion_tokens": report.completion_tokens,
+        "elapsed_s": report.elapsed_s,
+    }
+
+
+def _result(
+    options: RunOptions, run_id: str, engine_id: str, taken: IngestCount | None, report: Report, notes: tuple[str, ...]
+) -> RunResult:
+    taken = taken or IngestCount()
+    counts = {
+        "run_id": run_id,
+        "engine": options.engine or engine_id,
+        "ingested": taken.ingested,
+        "duplicates": taken.duplicates,
+        "rejected": taken.rejected,
+        **_counts(report),
+        "stopped": report.stopped,
+        "waiting": report.waiting,
+    }
+    code = EXIT_REJECTS if taken.rejected else EXIT_DONE
+    if report.unreachable:
+        code = EXIT_UNREACHABLE
+    if report.stopped == "interrupted":
+        code = EXIT_FAILED
+    return RunResult(counts=counts, notes=notes, exit_code=code)
+
+
+def rehearse(
+    root: Path, database: Path, options: RunOptions, make_engine: MakeEngine, stream: Stream | None, source: str
+) -> RunResult:
+    """Do the whole run on a throw-away copy of the database: the same decisions, and nothing is written."""
+    with tempfile.TemporaryDirectory(prefix="draftctl-dry-run-") as folder:
+        copy = Path(folder) / "draftctl.db"
+        source_connection, target = open_database(database), sqlite3.connect(copy)
+        source_connection.backup(target)
+        target.close()
+        source_connection.close()
+        taken = take_input(copy, stream, source) if stream else None
+        result = run(root, copy, options, make_engine, taken=taken)
+        return replace(result, counts={**result.counts, "dry_run": True})

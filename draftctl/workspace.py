@@ -1,0 +1,147 @@
+"""Where the workspace is, and what a run reads of it: the last commit, unless somebody asks for the working tree."""
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from draftctl.errors import FileProblems, UsageError
+from draftctl.settings import FILE_NAME, Settings, SettingsFile, parse_settings, resolve_database
+
+GitState = Literal["clean", "dirty", "unknown"]
+FOLDERS = ("pastebin", "workflows", "engines")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The files that one run goes by, frozen: bytes by path, the commit they come from, and whether they are all committed.
+
+    `unsaved` names the files whose saved edits this run does not read; `git_problem` says why Git could not be asked.
+    """
+
+    files: Mapping[str, bytes]
+    commit: str | None
+    state: GitState
+    unsaved: tuple[str, ...] = ()
+    git_problem: str = ""
+    changed: tuple[str, ...] = field(default=())
+
+    def state_of(self, paths: set[str]) -> GitState:
+        """Return the state of just the files that a draft read."""
+        if self.state == "unknown":
+            return "unknown"
+        return "dirty" if paths & set(self.changed) else "clean"
+
+
+def find_root(start: Path, override: str | None) -> Path:
+    """Return the nearest folder at or above `start` that holds `draftctl.yaml`, or the one that was named.
+
+    Raises UsageError when there is none.
+    """
+    if override:
+        root = Path(override).expanduser().resolve()
+        if not (root / FILE_NAME).is_file():
+            raise UsageError(
+                f"{root} holds no {FILE_NAME}, so it is no workspace.", hint="`draftctl init DIR` makes one."
+            )
+        return root
+    for folder in (start, *start.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder
+    raise UsageError(
+        f"Neither {start} nor a folder above it holds {FILE_NAME}, so there is no workspace here.",
+        hint="`draftctl init DIR` makes one; --workspace DIR or DRAFTCTL_WORKSPACE names one.",
+    )
+
+
+def load_settings(root: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the workspace's settings. Raises FileProblems for a bad file."""
+    content = (root / FILE_NAME).read_bytes()
+    return parse_settings(content, root=root, environment=os.environ if environment is None else environment)
+
+
+def database_anyway(root: Path) -> Path:
+    """Return the database's path even where `draftctl.yaml` is broken, so that what came on stdin is not lost.
+
+    What can still be read of the file counts, and the environment wins as ever; else it is the default place.
+    """
+    try:
+        return load_settings(root).database
+    except FileProblems:
+        found = re.search(rb"^database:[ ]*([^#\r\n]+?)[ ]*(?:#.*)?$", (root / FILE_NAME).read_bytes(), re.MULTILINE)
+        written = found[1].decode(errors="replace").strip("'\"") if found else SettingsFile().database
+        return resolve_database(root, os.environ.get("DRAFTCTL_DB") or written)
+
+
+def take_snapshot(root: Path, *, working_tree: bool = False) -> Snapshot:
+    """Read the workspace once: the last commit, or (`working_tree`, or where Git has none) the files as they lie there."""
+    commit, problem = _head(root)
+    if commit is None:
+        return Snapshot(files=_read_tree(root), commit=None, state="unknown", git_problem=problem)
+    try:
+        changed = _changed(root)
+        committed = {} if working_tree else _read_commit(root, commit)
+    except subprocess.CalledProcessError as error:
+        problem = error.stderr.decode(errors="replace").strip().splitlines()[:1]
+        return Snapshot(files=_read_tree(root), commit=None, state="unknown", git_problem="".join(problem))
+    if working_tree:
+        state: GitState = "dirty" if changed else "clean"
+        return Snapshot(files=_read_tree(root), commit=commit, state=state, changed=changed)
+    return Snapshot(files=committed, commit=commit, state="clean", unsaved=changed)
+
+
+def git(root: Path, *arguments: str, stdin: bytes = b"") -> bytes:
+    """Run git in the workspace and return its output. Raises OSError or CalledProcessError."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k.startswith("GIT_CONFIG")}
+    environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+    done = subprocess.run(
+        ["git", "-C", str(root), *arguments], input=stdin, capture_output=True, check=True, env=environment
+    )
+    return done.stdout
+
+
+def _head(root: Path) -> tuple[str | None, str]:
+    try:
+        return git(root, "rev-parse", "--verify", "--quiet", "HEAD").decode().strip(), ""
+    except FileNotFoundError:
+        return None, "git is not installed"
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.decode(errors="replace").strip().splitlines()
+        return None, lines[0] if lines else "there is no commit yet"
+
+
+def _changed(root: Path) -> tuple[str, ...]:
+    """Return the files below our folders that differ from the last commit, new and deleted ones included."""
+    listed = git(
+        root, "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--", *FOLDERS
+    ).decode()
+    prefix = git(root, "rev-parse", "--show-prefix").decode().strip()
+    return tuple(sorted(entry[3:].removeprefix(prefix) for entry in listed.split("\0") if entry))
+
+
+def _read_tree(root: Path) -> dict[str, bytes]:
+    files = {}
+    for folder in FOLDERS:
+        for path in sorted((root / folder).rglob("*")):
+            if path.is_file():
+                files[path.relative_to(root).as_posix()] = path.read_bytes()
+    return files
+
+
+def _read_commit(root: Path, commit: str) -> dict[str, bytes]:
+    """Read all our files of a commit with two calls of git."""
+    rows = git(root, "ls-tree", "-r", "-z", commit, "--", *FOLDERS).decode(errors="backslashreplace").split("\0")
+    entries = [
+        (meta.split()[2], path) for row in rows if row for meta, path in [row.split("\t", 1)] if " blob " in meta
+    ]
+    output = git(root, "cat-file", "--batch", stdin="".join(f"{sha}\n" for sha, _ in entries).encode())
+    files, at = {}, 0
+    for _, path in entries:
+        end = output.index(b"\n", at)
+        size = int(output[at:end].split()[2])
+        files[path] = output[end + 1 : end + 1 + size]
+        at = end + size + 2
+    return files
