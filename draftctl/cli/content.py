@@ -1,0 +1,185 @@
+"""`engine` and `pastebin`: what replies are made with and from."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from draftctl.cli.context import JsonFlag, Who, author, bold, database, emit, indent, root_of, writing
+from draftctl.errors import FileProblems, UsageError
+
+if TYPE_CHECKING:
+    from draftctl.canon import Canon
+    from draftctl.workspace import Snapshot
+
+engine_app = typer.Typer(help="The engines: list, show, use.", no_args_is_help=True)
+pastebin_app = typer.Typer(help="The notes: list, show, lint.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    engine_app.command("list")(engine_list)
+    engine_app.command("show")(engine_show)
+    engine_app.command("use")(engine_use)
+    pastebin_app.command("list")(pastebin_list)
+    pastebin_app.command("show")(pastebin_show)
+    pastebin_app.command("lint")(pastebin_lint)
+    app.add_typer(engine_app, name="engine")
+    app.add_typer(pastebin_app, name="pastebin")
+
+
+def _working_tree(ctx: typer.Context) -> "Snapshot":
+    from draftctl.workspace import take_snapshot
+
+    return take_snapshot(root_of(ctx), working_tree=True)
+
+
+def _working_canon(ctx: typer.Context) -> "Canon":
+    from draftctl.service import load_canon
+
+    return load_canon(_working_tree(ctx))
+
+
+def _active(ctx: typer.Context) -> str:
+    from draftctl.engine_id import TEMPLATE
+    from draftctl.store import jobs
+
+    with database(ctx) as connection:
+        return jobs.setting(connection, "draft_engine") or TEMPLATE
+
+
+def _engine_ids(ctx: typer.Context) -> list[str]:
+    from draftctl.engine_id import TEMPLATE
+
+    there = [
+        p.removeprefix("engines/").removesuffix(".yaml")
+        for p in _working_tree(ctx).files
+        if p.startswith("engines/") and p.endswith(".yaml")
+    ]
+    return [TEMPLATE, *sorted(there)]
+
+
+def engine_list(ctx: typer.Context, as_json: JsonFlag = False) -> None:
+    """List the engines; * marks the active one.
+
+    Example: draftctl engine list
+    """
+    active = _active(ctx)
+    rows = [{"id": engine, "active": engine == active} for engine in _engine_ids(ctx)]
+    emit(
+        {"engines": rows},
+        as_json=as_json,
+        text="\n".join(f"{'*' if row['active'] else ' '} {row['id']}" for row in rows),
+    )
+
+
+def engine_show(
+    ctx: typer.Context,
+    engine: Annotated[str | None, typer.Argument(metavar="ID", help="[default: the active one]")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show an engine and its manifest.
+
+    Example: draftctl engine show template
+    """
+    from draftctl.service import load_manifest
+
+    active = _active(ctx)
+    engine_id = engine or active
+    manifest = load_manifest(_working_tree(ctx), engine_id)
+    value: dict[str, Any] = {
+        "id": engine_id,
+        "active": engine_id == active,
+        "manifest": manifest.model_dump() if manifest else None,
+    }
+    lines = [f"{engine_id}{' (active)' if value['active'] else ''}"]
+    facts = value["manifest"]
+    lines += (
+        [f"  {key}: {item}" for key, item in facts.items()]
+        if facts
+        else ["  the note, filled in, is the reply; no model"]
+    )
+    emit(value, as_json=as_json, text="\n".join(lines))
+
+
+def engine_use(
+    ctx: typer.Context,
+    engine: Annotated[str | None, typer.Argument(metavar="ID")] = None,
+    back: Annotated[bool, typer.Option("--back", help="Return to the one before.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Use a build that has no passing evaluation.")] = False,
+    reason: Annotated[str | None, typer.Option(help="Why; needed with --force.")] = None,
+    by: Who = None,
+) -> None:
+    """Make an engine the active one.
+
+    Example: draftctl engine use template
+    """
+    from draftctl.service import load_manifest
+    from draftctl.store.engines import use_engine
+    from draftctl.workspace import take_snapshot
+
+    if back == (engine is not None):
+        raise UsageError("Say which engine, or --back.")
+    snapshot = take_snapshot(root_of(ctx))
+    with writing(ctx) as connection:
+        now, before = use_engine(
+            connection,
+            engine,
+            lambda engine_id: load_manifest(snapshot, engine_id),
+            force=force,
+            reason=reason,
+            by=author(by),
+        )
+    typer.echo(f"{now} drafts from now on (before: {before}).")
+
+
+def pastebin_list(ctx: typer.Context, as_json: JsonFlag = False) -> None:
+    """List the notes.
+
+    Example: draftctl pastebin list
+    """
+    canon = _working_canon(ctx)
+    rows = [
+        {"key": n.key, "name": n.name, "description": n.description, "atoms": list(n.atoms), "chars": len(n.text)}
+        for n in canon.notes.values()
+    ]
+    text = "\n".join(f"{row['key']}  {row['name']:<22} {row['description']}" for row in rows)
+    emit({"notes": rows, "aliases": dict(canon.aliases)}, as_json=as_json, text=text)
+
+
+def pastebin_show(
+    ctx: typer.Context,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="A key, an alias, a name, or a number (17).")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Show one note with its code points.
+
+    Example: draftctl pastebin show 17
+    """
+    from draftctl.canon import spell
+
+    note = _working_canon(ctx).ask(key)
+    value = {
+        "key": note.key,
+        "name": note.name,
+        "text": note.text,
+        "description": note.description,
+        "max_chars": note.max_chars,
+        "atoms": list(note.atoms),
+    }
+    needs = f"\n  needs: {', '.join(note.atoms)}" if note.atoms else ""
+    emit(value, as_json=as_json, text=f"{bold(spell(note.key))}  {note.name}\n{indent(note.text.strip(), '  ')}{needs}")
+
+
+def pastebin_lint(ctx: typer.Context, as_json: JsonFlag = False) -> None:
+    """Check every note, pattern and the vocabulary as they lie there.
+
+    Example: draftctl pastebin lint
+    """
+    from draftctl.lint import lint_pastebin
+
+    problems = lint_pastebin(_working_tree(ctx).files)
+    fields = ("path", "line", "column", "rule", "severity", "message")
+    value = [{name: getattr(problem, name) for name in fields} for problem in problems]
+    emit(value, as_json=as_json, text="\n".join(map(str, problems)) or "All is well.")
+    if any(problem.severity == "error" for problem in problems):
+        raise typer.Exit(FileProblems.exit_code)

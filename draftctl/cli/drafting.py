@@ -1,0 +1,310 @@
+"""`ingest`, `draft`, `classify`, `requeue`: what goes in, and what is made of it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from draftctl.cli.context import (
+    JsonFlag,
+    Who,
+    author,
+    committed_canon,
+    emit,
+    narrate,
+    on_terminal,
+    root_of,
+    settings_of,
+    writing,
+)
+from draftctl.errors import LockHeld, UsageError
+
+if TYPE_CHECKING:
+    from draftctl.engines.base import Engine
+    from draftctl.ingest import IngestCount, Stream
+    from draftctl.manifest import Manifest
+    from draftctl.service import RunOptions, RunResult
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(ingest)
+    app.command()(draft)
+    app.command()(classify)
+    app.command()(requeue)
+
+
+def ingest(
+    ctx: typer.Context,
+    source: Annotated[str, typer.Argument(metavar="FILE|-", help="Input lines (JSONL), or - for stdin.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Take input lines in; bad ones are kept with their reason.
+
+    Example: draftctl ingest examples/inbox.jsonl
+    """
+    count = _take(ctx, source)
+    emit(
+        {"ingested": count.ingested, "duplicates": count.duplicates, "rejected": count.rejected},
+        as_json=as_json,
+        text=_intake_line(count),
+    )
+    raise typer.Exit(3 if count.rejected else 0)
+
+
+def _take(ctx: typer.Context, source: str) -> "IngestCount":
+    """Take a file or stdin in, also when the settings are broken: what came on stdin is not there to be read again."""
+    from draftctl.service import take_input
+    from draftctl.workspace import database_anyway
+
+    path = database_anyway(root_of(ctx))
+    if source == "-":
+        count = take_input(path, _stdin(), "stdin")
+    else:
+        with _opened(source) as stream:
+            count = take_input(path, stream, source)
+    if count.newly_rejected:
+        narrate(f"draftctl: {count.first_new}")
+        narrate(f"  {count.newly_rejected} new lines were rejected; they are kept: `draftctl rejects`")
+    settings_of(ctx)
+    return count
+
+
+@contextmanager
+def _opened(source: str) -> Iterator["Stream"]:
+    try:
+        with open(source, "rb") as stream:  # noqa: PTH123  (a name that the person typed goes into the record as it is)
+            stream.peek(1)
+            yield stream
+    except OSError as error:
+        raise UsageError(f"{source} cannot be read: {error.strerror}.") from error
+
+
+def _stdin() -> "Stream":
+    return cast("Stream", sys.stdin.buffer)
+
+
+def _intake_line(count: "IngestCount") -> str:
+    line = f"{count.ingested} taken in, {count.duplicates} there already, {count.rejected} rejected"
+    return f"{line} (`draftctl rejects` shows them)" if count.rejected else line
+
+
+def draft(
+    ctx: typer.Context,
+    candidate: Annotated[str | None, typer.Argument(metavar="ID", help="One candidate, to be drafted now.")] = None,
+    batch: Annotated[bool, typer.Option("--batch", help="Draft all that waits.")] = False,
+    source: Annotated[
+        str | None, typer.Option("-i", "--input", metavar="FILE|-", help="Take these lines in first.")
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="The engine for this run. [default: the setting, else template]")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many candidates.")] = None,
+    max_in_flight: Annotated[int | None, typer.Option(min=1, max=4096, help="Requests at a time.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide everything, write nothing.")] = False,
+    allow_dirty: Annotated[
+        bool, typer.Option("--allow-dirty", help="Read the files as they lie there, not the last commit.")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Draft ID anew though it has a draft.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Draft what waits, or one candidate.
+
+    Example: draftctl draft --batch -i examples/inbox.jsonl
+    """
+    if batch == (candidate is not None):
+        raise UsageError("Say either `draftctl draft ID` or `draftctl draft --batch`.")
+    if candidate:
+        _draft_one(ctx, candidate, engine=engine, allow_dirty=allow_dirty, again=again, as_json=as_json)
+        return
+    if dry_run:
+        _print_run(
+            _rehearse(
+                ctx, source, _options(ctx, engine=engine, limit=limit, in_flight=max_in_flight, dirty=allow_dirty)
+            ),
+            as_json=as_json,
+        )
+        return
+    taken = _take(ctx, source) if source else None
+    options = _options(ctx, engine=engine, limit=limit, in_flight=max_in_flight, dirty=allow_dirty)
+    _print_run(_run(ctx, options, taken, as_json=as_json), as_json=as_json)
+
+
+def _options(
+    ctx: typer.Context, *, engine: str | None, limit: int | None, in_flight: int | None, dirty: bool
+) -> "RunOptions":
+    from draftctl.batch import Limits
+    from draftctl.service import RunOptions
+
+    batch = settings_of(ctx).values.batch
+    limits = Limits(max_in_flight=in_flight or batch.max_in_flight, time_budget_s=batch.time_budget, limit=limit)
+    return RunOptions(
+        command="draftctl draft --batch",
+        engine=engine,
+        limits=limits,
+        max_attempts=batch.max_attempts,
+        allow_dirty=dirty,
+    )
+
+
+def make_engine(engine_id: str, manifest: "Manifest | None") -> "Engine":
+    """Build the adapter for an engine id."""
+    from draftctl.engines.absent import AbsentEngine
+    from draftctl.engines.template import TemplateEngine
+
+    if manifest is None:
+        return TemplateEngine()
+    return AbsentEngine(engine_id, "no server is known for this build")
+
+
+def _run(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None", *, as_json: bool) -> "RunResult":
+    from draftctl.cli.progress import Progress
+    from draftctl.service import Listeners, run
+
+    with Progress(visible=on_terminal()) as progress:
+        listeners = Listeners(watch=progress.update, alert=_alert, started=progress.start)
+        try:
+            return run(root_of(ctx), settings_of(ctx).database, options, make_engine, taken=taken, listeners=listeners)
+        except LockHeld as error:
+            if taken and as_json:
+                emit(
+                    {"ingested": taken.ingested, "duplicates": taken.duplicates, "rejected": taken.rejected},
+                    as_json=True,
+                    text="",
+                )
+            if on_terminal():
+                narrate(f"draftctl: {error.message} {error.hint}" + (f"\n  {_intake_line(taken)}" if taken else ""))
+            raise typer.Exit(error.exit_code) from error
+
+
+def _rehearse(ctx: typer.Context, source: str | None, options: "RunOptions") -> "RunResult":
+    from draftctl.service import rehearse
+
+    path = settings_of(ctx).database
+    if source is None or source == "-":
+        return rehearse(root_of(ctx), path, options, make_engine, _stdin() if source else None, "stdin")
+    with _opened(source) as stream:
+        return rehearse(root_of(ctx), path, options, make_engine, stream, source)
+
+
+def _alert(candidate_id: str, person_id: str, gate: str) -> None:
+    narrate(f"ALERT {gate}: candidate {candidate_id}, person {person_id}; `draftctl alerts`")
+
+
+def _print_run(result: "RunResult", *, as_json: bool) -> None:
+    for note in result.notes:
+        narrate(f"draftctl: {note}")
+    emit(result.counts, as_json=as_json, text=_summary(result.counts))
+    raise typer.Exit(result.exit_code)
+
+
+_ENDED = {
+    "paused": "Stopped: everything is paused. `draftctl resume --by NAME` goes on.",
+    "interrupted": "Stopped at your word. What is decided is kept; run it again to go on.",
+    "time": "Stopped: the time budget is used up. The next run goes on.",
+    "limit": "Stopped at the limit.",
+}
+
+
+def _summary(counts: dict[str, Any]) -> str:
+    lines = (
+        []
+        if not (counts["ingested"] or counts["duplicates"] or counts["rejected"])
+        else [f"{counts['ingested']} taken in, {counts['duplicates']} there already, {counts['rejected']} rejected"]
+    )
+    lines.append(
+        f"{counts['drafted']} drafted, {counts['held']} held, by {counts['engine']} in {counts['elapsed_s']:.1f} s"
+    )
+    lines += [f"  {n:>4}  {reason}" for reason, n in counts["holds"].items()]
+    if counts["stopped"]:
+        lines.append(f"{_ENDED[counts['stopped']]} {counts['waiting']} still wait.")
+    if counts.get("dry_run"):
+        lines.append("A dry run: nothing was written.")
+    return "\n".join(lines)
+
+
+def _draft_one(
+    ctx: typer.Context, word: str, *, engine: str | None, allow_dirty: bool, again: bool, as_json: bool
+) -> None:
+    from draftctl.batch import Limits
+    from draftctl.cli.context import database
+    from draftctl.cli.look import show_whole
+    from draftctl.service import RunOptions
+    from draftctl.store import people
+
+    with database(ctx) as connection:
+        row = people.find_candidate(connection, word)
+    options = RunOptions(
+        command=f"draftctl draft {row['id']}",
+        engine=engine,
+        limits=Limits(only=row["id"], max_in_flight=1),
+        allow_dirty=allow_dirty,
+        again=again,
+    )
+    result = _run(ctx, options, None, as_json=False)
+    for note in result.notes:
+        narrate(f"draftctl: {note}")
+    with database(ctx) as connection:
+        show_whole(connection, row["id"], prompt=False, as_json=as_json)
+    raise typer.Exit(result.exit_code)
+
+
+def classify(
+    ctx: typer.Context,
+    candidate: Annotated[str, typer.Argument(metavar="ID", help="The candidate.")],
+    archetype: Annotated[str | None, typer.Option(help="Who writes: one of workflows/vocab.yaml.")] = None,
+    state: Annotated[str | None, typer.Option(help="Where the thread stands: one of workflows/vocab.yaml.")] = None,
+    key: Annotated[str | None, typer.Option(help="The note: its key, its name, or its number (17).")] = None,
+    by: Who = None,
+) -> None:
+    """Set by hand what a candidate came without.
+
+    Example: draftctl classify m-012 --key availability
+    """
+    from draftctl.store import people
+    from draftctl.vocab import VOCAB, parse_vocab
+    from draftctl.workspace import take_snapshot
+
+    if not (archetype or state or key):
+        raise UsageError("Say what to set: --archetype, --state, --key.")
+    vocab = parse_vocab(take_snapshot(root_of(ctx)).files.get(VOCAB)) if archetype or state else None
+    if vocab:
+        _ = archetype and vocab.check("archetype", archetype), state and vocab.check("state", state)
+    note = committed_canon(ctx).ask(key) if key else None
+    with writing(ctx) as connection:
+        done = people.classify(
+            connection,
+            candidate,
+            archetype=archetype,
+            state=state,
+            template_key=note.key if note else None,
+            by=author(by),
+        )
+    typer.echo(
+        f"{done}: {' '.join(word for word in (archetype, state, f'{note.key} {note.name}' if note else None) if word)}"
+    )
+
+
+def requeue(
+    ctx: typer.Context,
+    candidates: Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Held or drafted candidates.")] = None,
+    reason: Annotated[str | None, typer.Option(help="All that hold for this reason.")] = None,
+    by: Who = None,
+) -> None:
+    """Put candidates back to be drafted anew.
+
+    Example: draftctl requeue m-012
+    """
+    from draftctl.store import people, views
+
+    with writing(ctx) as connection:
+        words = [
+            *(candidates or []),
+            *(row["id"] for row in (views.holds(connection, reason=reason, limit=1_000_000) if reason else [])),
+        ]
+        if not words and not reason:
+            raise UsageError("Say which: IDs, or --reason REASON.")
+        done = [people.requeue(connection, word, by=author(by)) for word in words]
+    typer.echo(f"{len(done)} back in the queue: {', '.join(done)}" if done else "Nothing holds for that reason.")
