@@ -22,7 +22,7 @@ from draftctl.models import (
 from draftctl.runner import Person
 from draftctl.store import audit
 from draftctl.store.db import utc_now
-from draftctl.store.persons import person
+from draftctl.store.persons import link, person
 
 LEASE_S = 600
 
@@ -50,6 +50,7 @@ def add_candidate(connection: sqlite3.Connection, line: Accepted, run_id: str) -
             candidate.mode, candidate.received_at, line.payload, line.digest, os.urandom(16), now, now,
         ),
     )  # fmt: skip
+    link(connection, candidate.person_id, candidate.thread_id)
     audit.vouch(connection, kind="ingest", subject=candidate.id, actor="draftctl", run_id=run_id)
     return "ingested"
 

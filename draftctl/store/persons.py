@@ -9,10 +9,16 @@ from draftctl.store import audit
 from draftctl.store.db import utc_now
 
 # Whoever writes in one thread is one person, also where some of the lines name them and others do not.
-_SAME = (
-    "SELECT ?1 UNION SELECT person_id FROM candidates WHERE thread_id IN "
-    "(SELECT DISTINCT thread_id FROM candidates WHERE person_id = ?1)"
-)
+_SAME = "SELECT ?1 UNION SELECT other FROM same_person WHERE person_id = ?1"
+
+
+def link(connection: sqlite3.Connection, person_id: str, thread_id: str) -> None:
+    """Note that a person who writes in a thread is whoever else has written there."""
+    for row in connection.execute(
+        "SELECT DISTINCT person_id FROM candidates WHERE thread_id = ? AND person_id <> ?", (thread_id, person_id)
+    ).fetchall():
+        pairs = [(person_id, row["person_id"]), (row["person_id"], person_id)]
+        connection.executemany("INSERT OR IGNORE INTO same_person VALUES (?, ?)", pairs)
 
 
 def person(connection: sqlite3.Connection, person_id: str) -> Person:

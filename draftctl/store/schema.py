@@ -29,6 +29,9 @@ CREATE INDEX candidates_by_status ON candidates (status, seq);
 CREATE INDEX candidates_by_thread ON candidates (thread_id, person_id);
 CREATE INDEX candidates_by_person ON candidates (person_id, thread_id);
 
+-- Person ids that share a thread, both ways round: a flag or a STOP of one is the other's.
+CREATE TABLE same_person (person_id TEXT NOT NULL, other TEXT NOT NULL, PRIMARY KEY (person_id, other)) WITHOUT ROWID;
+
 CREATE TABLE drafts (
   seq INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
