@@ -156,7 +156,9 @@ def make_engine(engine_id: str, manifest: "Manifest | None") -> "Engine":
 
     if manifest is None:
         return TemplateEngine()
-    return AbsentEngine(engine_id, "no server is known for this build")
+    return AbsentEngine(
+        engine_id, "this draftctl talks to no model server yet; `--engine template` drafts from the notes"
+    )
 
 
 def _run(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None", *, as_json: bool) -> "RunResult":
