@@ -65,6 +65,11 @@ def test_a_person_who_gets_a_name_later_is_the_same_person(workspace: Workspace,
     workspace.ok("draft", "--batch", "-i", "-", stdin=line("a", text, thread="t"))
     later = line("b", "hello again", thread="t", person_id="P9") + line("c", "and here", thread="t2", person_id="P9")
     assert workspace.json("draft", "--batch", "-i", "-", stdin=later)["holds"] == {reason: 2}
+    if reason == "opted_out":
+        workspace.ok("unsuppress", "P9", "--by", "Ana", "--reason", "wrote and asked")
+    else:
+        workspace.ok("alerts", "clear", "1", "--by", "Ana", "--reason", "she is 34")
+    assert workspace.json("draft", "--batch")["drafted"] == 2
 
 
 def test_a_message_without_a_time_is_newer_than_what_came_before_it(workspace: Workspace) -> None:

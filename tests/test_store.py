@@ -66,6 +66,21 @@ def test_a_runner_that_wakes_up_after_a_takeover_writes_nothing(connection: sqli
     assert connection.execute("SELECT status FROM candidates").fetchone()[0] == "drafted"
 
 
+def test_a_stale_runner_raises_no_alert_and_a_claim_that_has_run_out_is_taken_over(
+    connection: sqlite3.Connection,
+) -> None:
+    add(connection, "a", messages=[{"role": "prospect", "text": "im 15"}])
+    asleep = take(connection, "old")
+    with transaction(connection):
+        assert jobs.claim(connection, owner="new", limit=1) == []
+    connection.execute("UPDATE candidates SET lease_until = '2000-01-01T00:00:00.000+00:00'")
+    awake = take(connection, "new")
+    assert awake.fence == asleep.fence + 1
+    with transaction(connection):
+        assert results.finish(connection, asleep, decided(asleep), PROVENANCE) is None
+    assert connection.execute("SELECT count(*) FROM alerts").fetchone()[0] == 0
+
+
 @pytest.mark.parametrize(
     "attack",
     [

@@ -14,7 +14,7 @@ from draftctl.models import Finding, sha256_text
 from draftctl.store import audit
 from draftctl.store.db import utc_now
 from draftctl.store.jobs import is_newest_of_thread
-from draftctl.store.persons import person, reopen_person
+from draftctl.store.persons import SAME, person, reopen_person
 from draftctl.store.results import decide
 
 MAX_BODY_CHARS = 2000  # what the outbox takes (store/schema.py)
@@ -283,8 +283,9 @@ def clear_alert(connection: sqlite3.Connection, alert_id: int, *, by: str, reaso
 def unsuppress(connection: sqlite3.Connection, person_id: str, *, by: str, reason: str) -> int:
     """Let a person be written to again; return how many candidates that puts back. Raises UsageError when they are not suppressed."""
     changed = connection.execute(
-        "UPDATE suppressions SET lifted_at = ?, lifted_by = ?, lifted_reason = ? WHERE person_id = ? AND lifted_at IS NULL",
-        (utc_now(), by, reason, person_id),
+        "UPDATE suppressions SET lifted_at = ?2, lifted_by = ?3, lifted_reason = ?4 "
+        f"WHERE person_id IN ({SAME}) AND lifted_at IS NULL",
+        (person_id, utc_now(), by, reason),
     ).rowcount
     if not changed:
         raise UsageError(f"{person_id!r} is not suppressed.", hint="`draftctl suppress --list` shows who is.")
@@ -297,7 +298,7 @@ def _clear_opt_outs(connection: sqlite3.Connection, person_id: str, *, by: str, 
     """Note the messages that asked to stop as looked at: they stand in the thread for ever, and must not suppress again."""
     now = utc_now()
     for row in connection.execute(
-        "SELECT id, thread_id, payload FROM candidates WHERE person_id = ?", (person_id,)
+        f"SELECT id, thread_id, payload FROM candidates WHERE person_id IN ({SAME})", (person_id,)
     ).fetchall():
         for text in candidate_from_payload(row["payload"]).inbound:
             if opt_out.GATE.check(text, "inbound"):

@@ -9,7 +9,7 @@ from draftctl.store import audit
 from draftctl.store.db import utc_now
 
 # Whoever writes in one thread is one person, also where some of the lines name them and others do not.
-_SAME = "SELECT ?1 UNION SELECT other FROM same_person WHERE person_id = ?1"
+SAME = "SELECT ?1 UNION SELECT other FROM same_person WHERE person_id = ?1"
 
 
 def link(connection: sqlite3.Connection, person_id: str, thread_id: str) -> None:
@@ -24,10 +24,10 @@ def link(connection: sqlite3.Connection, person_id: str, thread_id: str) -> None
 def person(connection: sqlite3.Connection, person_id: str) -> Person:
     """Return what is known of a person: suppressed, flagged, and the messages that have been looked at."""
     opted_out = connection.execute(
-        f"SELECT 1 FROM suppressions WHERE person_id IN ({_SAME}) AND lifted_at IS NULL LIMIT 1", (person_id,)
+        f"SELECT 1 FROM suppressions WHERE person_id IN ({SAME}) AND lifted_at IS NULL LIMIT 1", (person_id,)
     ).fetchone()
     alerts = connection.execute(
-        f"SELECT gate, message_sha256, acknowledged_at FROM alerts WHERE person_id IN ({_SAME})", (person_id,)
+        f"SELECT gate, message_sha256, acknowledged_at FROM alerts WHERE person_id IN ({SAME})", (person_id,)
     ).fetchall()
     return Person(
         opted_out=opted_out is not None,
@@ -58,12 +58,12 @@ def stop_unsent(connection: sqlite3.Connection, person_id: str, reason: str) -> 
     """Hold what is drafted or approved for a person and has not left; void it in the outbox."""
     connection.execute(
         "UPDATE outbox SET status = 'void', updated_at = ?2 WHERE status = 'pending' AND candidate_id IN "
-        f"(SELECT id FROM candidates WHERE person_id IN ({_SAME}))",
+        f"(SELECT id FROM candidates WHERE person_id IN ({SAME}))",
         (person_id, utc_now()),
     )
     connection.execute(
         "UPDATE candidates SET status = 'held', hold_reason = ?2, hold_detail = NULL, reopen = ?3, updated_at = ?4 "
-        f"WHERE person_id IN ({_SAME}) AND status IN ('drafted', 'approved')",
+        f"WHERE person_id IN ({SAME}) AND status IN ('drafted', 'approved')",
         (person_id, reason, Reopen.PERSON, utc_now()),
     )
 
@@ -72,7 +72,7 @@ def reopen_person(connection: sqlite3.Connection, person_id: str, reason: str) -
     """Put back the candidates of a person that held for one reason, now settled; return how many."""
     return connection.execute(
         "UPDATE candidates SET status = 'waiting', hold_reason = NULL, hold_detail = NULL, updated_at = ?2 "
-        f"WHERE person_id IN ({_SAME}) AND status = 'held' AND hold_reason = ?3",
+        f"WHERE person_id IN ({SAME}) AND status = 'held' AND hold_reason = ?3",
         (person_id, utc_now(), reason),
     ).rowcount
 

@@ -41,7 +41,6 @@ def finish(connection: sqlite3.Connection, claim: Claim, result: Result, provena
     """
     now = utc_now()
     candidate = claim.candidate
-    alerts_added = _raise_alerts(connection, claim, result, provenance)
     outcome = _checked_again(connection, claim, result)
     changed = connection.execute(
         "UPDATE candidates SET status = ?, hold_reason = ?, hold_detail = ?, reopen = ?, reopen_key = ?, attempts = attempts + ?, "
@@ -50,6 +49,7 @@ def finish(connection: sqlite3.Connection, claim: Claim, result: Result, provena
     ).rowcount
     if not changed:
         return None
+    alerts_added = _raise_alerts(connection, claim, result, provenance)
     draft_id = "d" + sha256_text(canonical_json([candidate.id, claim.fence, provenance.run_id]))[:11]
     _insert_draft(connection, draft_id, result, outcome, provenance, now)
     _insert_steps(connection, draft_id, result)
