@@ -20,6 +20,7 @@ def test_a_flagged_person_stays_flagged_in_a_new_thread_until_a_person_clears_it
     assert drafted(workspace, line("b", "hello", thread="t2", person_id="p"))["holds"] == {"person_flagged": 1}
     assert workspace.json("status")["alerts"] == 1
     assert workspace.json("alerts")["alerts"][0]["person_id"] == "p"
+    assert "them: im 16" in workspace.ok("alerts"), "a person who asks sees the message"
     workspace.ok("alerts", "clear", "1", "--by", "Ana", "--reason", "a joke, she is 34")
     assert workspace.json("draft", "--batch")["drafted"] == 1, "the other thread goes on by itself"
     assert workspace.one("SELECT hold_reason FROM candidates WHERE id = 'a'") == "gate:minor", (

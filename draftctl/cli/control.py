@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from draftctl.cli.context import JsonFlag, Who, author, database, emit, said, writing
+from draftctl.cli.context import JsonFlag, Who, author, database, emit, indent, said, writing
 
 alerts_app = typer.Typer(help="What a person must read now; `clear` settles one.", invoke_without_command=True)
 Reason = Annotated[str, typer.Option(help="Why, in a sentence.")]
@@ -69,13 +69,10 @@ def alerts(
 
 
 def _alert_line(row: dict[str, Any]) -> str:
-    settled = f", settled by {row['acknowledged_by']}: {row['reason']}" if row["acknowledged_at"] else ""
-    what_next = (
-        ""
-        if settled
-        else f"\n     read it: draftctl show {row['candidate_id']}; settle it: draftctl alerts clear {row['id']} --by NAME --reason WHY"
-    )
-    return f"{row['id']:>4} {row['gate']}: person {row['person_id']}, candidate {row['candidate_id']}, {row['created_at'][:16]}{settled}{what_next}"
+    head = f"{row['id']:>4} {row['gate']}: person {row['person_id']}, candidate {row['candidate_id']}, {row['created_at'][:16]}"
+    settled = f"     settled by {row['acknowledged_by']}: {row['reason']}"
+    to_settle = f"     settle it: draftctl alerts clear {row['id']} --by NAME --reason WHY"
+    return "\n".join([head, indent(row["message"], "     them: "), settled if row["acknowledged_at"] else to_settle])
 
 
 def alerts_clear(

@@ -5,7 +5,7 @@ import sqlite3
 from typing import Any
 
 from draftctl.errors import StoreError
-from draftctl.models import PromptPart, prompt_hash
+from draftctl.models import PromptPart, prompt_hash, sha256_text
 from draftctl.store.db import utc_now
 
 
@@ -110,10 +110,19 @@ def holds(connection: sqlite3.Connection, *, reason: str | None, limit: int) -> 
 
 
 def alerts(connection: sqlite3.Connection, *, everything: bool) -> list[dict[str, Any]]:
-    """Return the open alerts, or all of them."""
-    where = "" if everything else "WHERE acknowledged_at IS NULL"
-    query = f"SELECT id, gate, candidate_id, thread_id, person_id, created_at, acknowledged_at, acknowledged_by, reason FROM alerts {where} ORDER BY id"
-    return [dict(row) for row in connection.execute(query)]
+    """Return the open alerts, or all of them, each with the message that raised it."""
+    where = "" if everything else "WHERE a.acknowledged_at IS NULL"
+    rows = connection.execute(
+        "SELECT a.id, a.gate, a.candidate_id, a.thread_id, a.person_id, a.created_at, a.acknowledged_at, a.acknowledged_by, a.reason, "
+        f"a.message_sha256, c.payload FROM alerts a JOIN candidates c ON c.id = a.candidate_id {where} ORDER BY a.id"
+    )
+    return [_beside_message(row) for row in rows]
+
+
+def _beside_message(row: sqlite3.Row) -> dict[str, Any]:
+    value = dict(row)
+    digest, texts = value.pop("message_sha256"), [m["text"] for m in json.loads(value.pop("payload"))["messages"]]
+    return {**value, "message": next((text for text in texts if sha256_text(text) == digest), "")}
 
 
 def suppressed(connection: sqlite3.Connection) -> list[dict[str, Any]]:
