@@ -1,8 +1,9 @@
 """What is wrong, or will be, in the pastebin and the vocabulary: the parsers' errors and the checks that need it all. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from draftctl.canon import NOTES, Canon, parse_canon
+from draftctl.canon import NOTES, Canon, parse_canon, spell
 from draftctl.errors import FileProblems, Problem
 from draftctl.prompt import render_note
 from draftctl.runner import body_hits
@@ -45,4 +46,8 @@ def _unsendable(canon: Canon, content: bytes) -> list[Problem]:
                     path, f"note {key} has {len(text)} characters; its max_chars is {note.max_chars}", "E-LENGTH"
                 )
             )
+    for alias, key in canon.aliases.items():
+        if key not in canon.notes:
+            message = f"the alias {alias} points at {spell(key)}, which is not a note yet"
+            problems.append(replace(document.problem(("aliases", alias), message, "W-ALIAS"), severity="warning"))
     return problems

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -252,3 +253,26 @@ def test_no_command_shows_a_traceback_for_a_wrong_file_or_place(workspace: Works
 
 def test_the_repository_itself_is_a_workspace_with_a_clean_pastebin() -> None:
     assert Workspace(REPOSITORY).ok("pastebin", "lint").strip() == "All is well."
+
+
+def test_the_smallest_workspace_of_the_contract_works(tmp_path: Path) -> None:
+    small = Workspace(tmp_path)
+    (tmp_path / "draftctl.yaml").write_text("")
+    small.git("init", "-q")
+    small.commit(
+        "pastebin/notes.yaml",
+        'notes:\n  "①": {name: thanks, text: "Thank you for writing, {{ name }}. Which day did you have in mind?"}\naliases: {"⓱": "⑰"}\n',
+    )
+    small.commit("workflows/vocab.yaml", "archetypes: [courteous, hesitant]\nstates: [new, screened]\n")
+    engine = "do-gpu-tiny_2026-01-01.1"
+    small.commit(
+        f"engines/{engine}.yaml",
+        f'id: {engine}\nbase: {{repo: example/tiny, revision: "0123456789abcdef0123456789abcdef01234567"}}\nstatus: live\n',
+    )
+    value = small.json(
+        "draft", "--batch", "-i", "-", stdin=line("a", key="thanks", atoms={"name": "Ben"}) + line("b", key="①")
+    )
+    assert (value["drafted"], value["holds"]) == (1, {"missing_atom": 1})
+    assert small.json("show", "a")["draft"]["body"] == "Thank you for writing, Ben. Which day did you have in mind?"
+    assert "W-ALIAS" in small.ok("pastebin", "lint")
+    assert small.json("engine", "show", engine)["manifest"]["status"] == "live"

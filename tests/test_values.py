@@ -86,7 +86,7 @@ def test_the_shipped_canon_has_the_seventeen_notes_and_the_look_alike() -> None:
             "3:15: the name 'a' is already that of note ①",
         ),
         ('notes:\n  "⑰": {name: a, text: x}\n  "⓱": {name: b, text: y}\n', "looks like"),
-        ('notes:\n  "①": {name: a, text: x}\naliases: {"②": "③"}\n', "is not a note"),
+        ('notes:\n  "①": {name: a, text: x}\naliases: {"①": "②"}\n', "is a note already"),
         ('notes:\n  "①": {name: a, text: "{% include \'x\' %}"}\n', "may not be used in a note"),
         ("notes: {}\n", "there is no note"),
     ],
