@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from draftctl.errors import DraftctlError
+from draftctl.manifest import engine_ids
 from draftctl.service import load_canon, load_manifest
 from draftctl.settings import OUTSIDE, Settings
 from draftctl.store import audit, jobs
@@ -83,11 +84,7 @@ def _files(settings: Settings) -> list[Check]:
     snapshot = take_snapshot(settings.root)
     canon = load_canon(snapshot)
     vocab = parse_vocab(snapshot.files.get(VOCAB))
-    engines = [
-        path.removeprefix("engines/").removesuffix(".yaml")
-        for path in snapshot.files
-        if path.startswith("engines/") and path.endswith(".yaml")
-    ]
+    engines = engine_ids(snapshot.files)
     for engine in engines:
         load_manifest(snapshot, engine)
     detail = f"{len(canon.notes)} notes, {len(canon.patterns)} patterns of the owner, {len(vocab.archetypes)} archetypes, {len(vocab.states)} states, {len(engines)} engines"

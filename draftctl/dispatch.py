@@ -158,9 +158,7 @@ class FileDispatcher:
 
     def _end(self, row: sqlite3.Row) -> None:
         with transaction(self._connection) as connection:
-            connection.execute(
-                "UPDATE outbox SET status = ?, updated_at = ? WHERE id = ?", ("sent", utc_now(), row["id"])
-            )
+            connection.execute("UPDATE outbox SET status = 'sent', updated_at = ? WHERE id = ?", (utc_now(), row["id"]))
             connection.execute(
                 "UPDATE candidates SET status = 'sent', hold_reason = NULL, hold_detail = NULL, reopen = NULL, updated_at = ? WHERE id = ?",
                 (utc_now(), row["candidate_id"]),

@@ -39,7 +39,7 @@ HOLDS: dict[str, HoldKind] = {
     ),
     "internal_error": HoldKind(
         meaning="draftctl itself failed on this candidate; the rest of the batch ran.",
-        next_step="Run `draftctl --debug draft ID` and report what it prints.",
+        next_step="Report the place that it names, and answer by hand; another version or commit tries again.",
         reopen=Reopen.CHANGE,
         costs_attempt=False,
     ),
@@ -118,12 +118,12 @@ _INBOUND_NEXT = {
     "self_harm": "Read it now. If somebody answers, it is a person, kindly and at once." + _ALERT,
     "threat": "Do not answer. Keep it, and tell somebody you trust." + _ALERT,
     "legal_threat": "Do not answer before you have taken advice." + _ALERT,
-    "opt_out": "Do not answer. If they mean it, `draftctl suppress PERSON`; if they do not, `draftctl requeue ID`.",
+    "opt_out": "Do not answer. If they mean it, `draftctl suppress PERSON`; if they do not, answer by hand.",
     "identity": "Answer by hand, and truthfully.",
 }
 _INBOUND_GATE = HoldKind(
     meaning="A safety gate stopped on what the person wrote.",
-    next_step="Read the thread and answer by hand, or `draftctl requeue ID`.",
+    next_step="Read the thread and answer by hand.",
     reopen=Reopen.PERSON,
 )
 _BODY_GATE = HoldKind(

@@ -1,5 +1,7 @@
 """`engines/<id>.yaml`: what pins one build: weights by revision and hash, how it is served, on which droplets. `parse` is pure."""
 
+import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -8,6 +10,7 @@ from draftctl.engine_id import parse_build
 from draftctl.errors import FileProblems, UsageError
 from draftctl.yamlfile import Strict, parse_yaml, validate
 
+_IS_MANIFEST = re.compile(r"engines/[^/]+\.yaml")
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -78,6 +81,11 @@ class Manifest(Strict):
 def manifest_path(engine_id: str) -> str:
     """Return the workspace path of an engine's manifest."""
     return f"engines/{engine_id}.yaml"
+
+
+def engine_ids(paths: Iterable[str]) -> list[str]:
+    """Return the ids of the builds that have a manifest among these workspace paths, in order."""
+    return sorted(path.removeprefix("engines/").removesuffix(".yaml") for path in paths if _IS_MANIFEST.fullmatch(path))
 
 
 def parse_manifest(content: bytes, path: str) -> Manifest:

@@ -11,14 +11,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from draftctl import __version__
 from draftctl.batch import AlertLine, Batch, Limits, Report, Watch
 from draftctl.canon import NOTES, SAFETY, Canon, parse_canon
 from draftctl.engine_id import TEMPLATE, check_engine_id
 from draftctl.engines.base import Engine
 from draftctl.errors import FileProblems, UsageError
 from draftctl.failpoints import reach
+from draftctl.gates import RULESET
 from draftctl.ingest import IngestCount, Stream, ingest
-from draftctl.manifest import Manifest, manifest_path, parse_manifest
+from draftctl.manifest import Manifest, engine_ids, manifest_path, parse_manifest
 from draftctl.models import canonical_json, sha256_text
 from draftctl.runner import Deps
 from draftctl.store import audit, jobs, people, persons
@@ -83,12 +85,8 @@ def load_manifest(snapshot: Snapshot, engine_id: str) -> Manifest | None:
         return None
     path = manifest_path(engine_id)
     if path not in snapshot.files:
-        there = sorted(
-            p.removeprefix("engines/").removesuffix(".yaml") for p in snapshot.files if p.startswith("engines/")
-        )
-        raise UsageError(
-            f"There is no {path} in what is committed.", hint=f"Engines here: {', '.join([TEMPLATE, *there])}."
-        )
+        there = [TEMPLATE, *engine_ids(snapshot.files)]
+        raise UsageError(f"There is no {path} in what is committed.", hint=f"Engines here: {', '.join(there)}.")
     return parse_manifest(snapshot.files[path], path)
 
 
@@ -197,13 +195,13 @@ async def _interruptible(batch: Batch) -> Report:
 
 
 def _reopen_key(snapshot: Snapshot, engine_id: str) -> str:
-    """Hash what a hold for configuration waits to see changed: the commit, the engine, its manifest, the pastebin."""
+    """Hash what a hold waits to see changed: the commit, the engine, its manifest, the pastebin, and this program's own rules."""
     read = sorted(
         [path, sha256_text(content.hex())]
         for path, content in snapshot.files.items()
         if path.startswith("pastebin/") or path == manifest_path(engine_id)
     )
-    return sha256_text(canonical_json([snapshot.commit, engine_id, read]))[:16]
+    return sha256_text(canonical_json([snapshot.commit, engine_id, read, RULESET, __version__]))[:16]
 
 
 def _notes(snapshot: Snapshot) -> tuple[str, ...]:

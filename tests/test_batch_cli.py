@@ -135,7 +135,9 @@ def test_a_bad_manifest_is_shown_and_a_build_without_a_server_holds_at_no_cost(w
     ["gpt", "do-gpu-x_2026-02-30.1", "do-gpu-X_2026-01-01.1", "do-gpu-x_2026-01-01.0", "do-gpu-none_2026-01-01.1"],
 )
 def test_a_wrong_engine_is_refused(workspace: Workspace, engine: str) -> None:
-    assert workspace.run("draft", "--batch", "--engine", engine).returncode == 2
+    done = workspace.run("draft", "--batch", "--engine", engine)
+    assert done.returncode == 2
+    assert ".gitkeep" not in done.stderr
 
 
 def test_configuration_holds_reopen_when_the_commit_changes(workspace: Workspace) -> None:

@@ -81,3 +81,10 @@ def test_the_owners_patterns_meet_whole_words_and_wildcards() -> None:
 )
 def test_an_ordinary_reply_passes_every_gate(text: str) -> None:
     assert [gate.name for gate in GATES if "body" in gate.sides and gate.check(text, "body")] == []
+
+
+@pytest.mark.parametrize("filler", ["\ufdfa", "\u2474", "\u337f", "\u00bd", "x", "\u2470"])
+def test_nothing_hides_behind_a_long_text(filler: str) -> None:
+    for length in (450, 3990, 20_000):
+        assert BY_NAME["minor"].check(f"{filler * length} im 16, ok? {filler * length}", "inbound") == "own-age"
+    assert not is_bare_stop("stop " * 40)

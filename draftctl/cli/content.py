@@ -47,24 +47,17 @@ def _active(ctx: typer.Context) -> str:
         return jobs.setting(connection, "draft_engine") or TEMPLATE
 
 
-def _engine_ids(ctx: typer.Context) -> list[str]:
-    from draftctl.engine_id import TEMPLATE
-
-    there = [
-        p.removeprefix("engines/").removesuffix(".yaml")
-        for p in _working_tree(ctx).files
-        if p.startswith("engines/") and p.endswith(".yaml")
-    ]
-    return [TEMPLATE, *sorted(there)]
-
-
 def engine_list(ctx: typer.Context, as_json: JsonFlag = False) -> None:
     """List the engines; * marks the active one.
 
     Example: draftctl engine list
     """
+    from draftctl.engine_id import TEMPLATE
+    from draftctl.manifest import engine_ids
+
     active = _active(ctx)
-    rows = [{"id": engine, "active": engine == active} for engine in _engine_ids(ctx)]
+    engines = [TEMPLATE, *engine_ids(_working_tree(ctx).files)]
+    rows = [{"id": engine, "active": engine == active} for engine in engines]
     emit(
         {"engines": rows},
         as_json=as_json,

@@ -75,11 +75,11 @@ def _take(ctx: typer.Context, source: str) -> "IngestCount":
 @contextmanager
 def _opened(source: str) -> Iterator["Stream"]:
     try:
-        with open(source, "rb") as stream:  # noqa: PTH123  (a name that the person typed goes into the record as it is)
-            stream.peek(1)
-            yield stream
+        stream = open(source, "rb")  # noqa: PTH123, SIM115  (a name that the person typed goes into the record as it is)
     except OSError as error:
         raise UsageError(f"{source} cannot be read: {error.strerror}.") from error
+    with stream:
+        yield stream
 
 
 def _stdin() -> "Stream":

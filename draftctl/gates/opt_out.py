@@ -64,6 +64,7 @@ _POLITE = frozenset(
     ]
 )
 
+LONGEST_STOP = 100  # characters; a longer message says more than stop
 _ME = r"(?:me|us|my phone|this number|my number|here)"
 _RULES = (
     rule(
@@ -102,6 +103,8 @@ _RULES = (
 
 def is_bare_stop(text: str) -> bool:
     """Say whether a message is a STOP word and nothing else (a please aside)."""
+    if len(text) > LONGEST_STOP:
+        return False
     for reading in readings(text):
         words = "".join(char if char.isalnum() or char == "'" else " " for char in reading).split()
         left = [word for word in words if word not in _POLITE]

@@ -19,7 +19,7 @@ _MARKS = {
         re.IGNORECASE,
     ),
     "blank": re.compile(r"_{3,}|\.{6,}|\?{4,}|…{3,}|\*{3,}\w|(?<=[,\s])@@|#{3,}"),
-    "double-space-name": re.compile(r"(?:^|\s)(?:Hi|Hello|Hey|Dear)\s+[,!.]"),
+    "empty-greeting": re.compile(r"(?:^|\s)(?:Hi|Hello|Hey|Dear)\s+[,!.]"),
 }
 _HONEST = re.compile(
     r"\bnone (?:of|taken|the|at all|too|other|whatsoever|is|are|for|today|left|this)|(?:have|has|is|there'?s|got|second to|been|are) none\b",

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 WINDOW_CHARS = 4_000  # a longer text is read in windows, so that no rule ever meets more
 OVERLAP_CHARS = 400
+_LONGEST_SIGN = 5  # characters: ⒇ is (20), ½ is 1⁄2
 
 _LOOKALIKES = str.maketrans(
     "аверкмнотсухіѕјһԁԛԝɡοαερτυνκιχηβωɑıⅼℓ𝟎ᴀʙᴄᴅᴇɢʜɪᴊᴋʟᴍɴᴏᴘʀᴛᴜᴠᴡʏᴢ",
@@ -198,20 +199,25 @@ def _corrected(word: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _letter(char: str) -> str:
-    """Return the Latin letter that a decorated one stands for (🅂, 🇸), or the character itself."""
+def _unfolded(char: str) -> str:
+    """Return what a sign stands for: the Latin letter of a decorated one (🅂, 🇸), else its plain form (NFKC).
+
+    One that unfolds into a phrase (ﷺ has 18) stays as it is: a few of them would bury what stands beside them.
+    """
     name = unicodedata.name(char, "")
     if "LETTER" in name and ("SQUARED" in name or "CIRCLED" in name or "REGIONAL INDICATOR" in name):
         last = name.rsplit(" ", 1)[-1]
-        return last.lower() if len(last) == 1 else char
-    return char
+        if len(last) == 1:
+            return last
+    plain = unicodedata.normalize("NFKC", char)
+    return plain if len(plain) <= _LONGEST_SIGN else char
 
 
 def fold(text: str) -> str:
     """Fold case, width, accents, quotes and white space; drop invisible characters. Letters of other scripts stay."""
     if text.isascii():
         return " ".join(text.casefold().split())
-    text = unicodedata.normalize("NFKC", "".join(_letter(char) for char in text)).casefold().translate(_PUNCTUATION)
+    text = "".join(map(_unfolded, text)).casefold().translate(_PUNCTUATION)
     # Cyrillic keeps its marks: й without its breve is another letter.
     decomposed = "".join(
         c if "\u0400" <= c <= "\u04ff" else unicodedata.normalize("NFD", c) for c in text.replace("ё", "е")
@@ -289,7 +295,7 @@ def windows(text: str) -> list[str]:
 @lru_cache(maxsize=2048)
 def readings(text: str) -> tuple[str, ...]:
     """Return the different ways to read a text (one window of it), the plainest first, each once."""
-    plain = fold(text)[: 2 * WINDOW_CHARS]
+    plain = fold(text)
     folded = plain if plain.isascii() else plain.translate(_LOOKALIKES)
     joined = _RUN.sub(r"\1", _SPACED.sub(_join, folded))
     forms = [plain, folded, joined, _RUN.sub(r"\1\1", folded), _unleet(joined, _LEET), _unleet(joined, _LEET_L)]

@@ -91,18 +91,18 @@ def claim(connection: sqlite3.Connection, *, owner: str, limit: int, only: str |
         "RETURNING *",
         (owner, _in(LEASE_S), utc_now(), only, limit),
     ).fetchall()
-    return [claim_from(connection, row) for row in sorted(rows, key=lambda row: row["seq"])]
+    return [_claim_of(connection, row) for row in sorted(rows, key=lambda row: row["seq"])]
 
 
-def claim_from(connection: sqlite3.Connection, row: sqlite3.Row) -> Claim:
-    """Build the claim of a candidate's row."""
-    candidate = with_classification(candidate_from_payload(row["payload"]), row)
+def _claim_of(connection: sqlite3.Connection, row: sqlite3.Row) -> Claim:
+    """Build a row's claim, with what the row says now: `classify` may have set what the line came without."""
+    candidate = replace(
+        candidate_from_payload(row["payload"]),
+        archetype=row["archetype"],
+        state=row["state"],
+        template_key=row["template_key"],
+    )
     return Claim(candidate=candidate, person=person(connection, row["person_id"]), fence=row["fence"])
-
-
-def with_classification(candidate: Candidate, row: sqlite3.Row) -> Candidate:
-    """Return the candidate with what the row says now: `classify` may have set what the line came without."""
-    return replace(candidate, archetype=row["archetype"], state=row["state"], template_key=row["template_key"])
 
 
 def _in(seconds: int) -> str:
