@@ -103,8 +103,9 @@ def storm(workspace: Workspace, *, kills: int, per_inbox: int, seed: int) -> str
             second.communicate(timeout=300)
             assert second.returncode in (0, 75, -signal.SIGKILL)
             refused += second.returncode == 75
-            if workspace.one("SELECT count(*) FROM candidates WHERE status IN ('waiting', 'drafting')") == 0:
-                break
+            open_now = workspace.one("SELECT count(*) FROM candidates WHERE status IN ('waiting', 'drafting')")
+            if open_now == 0 and workspace.one("SELECT count(*) FROM candidates") == total:
+                break  # only then: an inbox that nobody has read yet must not be written over
     workspace.ok("draft", "--batch", "-i", "in.jsonl")
     check_nothing_lost_nothing_twice(workspace, total)
     return f"{killed} kills at random moments, {refused} starts refused, {total} candidates, 0 lost, 0 twice"
