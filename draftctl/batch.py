@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from draftctl.engines.absent import AbsentEngine
+from draftctl.engines.base import Completion
 from draftctl.failpoints import reach
 from draftctl.models import Candidate, Drafted, Held, Outcome, Result
 from draftctl.runner import Deps, draft_one
-from draftctl.store import jobs, persons, results
+from draftctl.store import checkpoints, jobs, persons, results
 from draftctl.store.jobs import Claim
 from draftctl.store.results import Provenance
 from draftctl.store.writer import Writer
@@ -77,8 +78,9 @@ class Report:
     def add(self, result: Result, outcome: Outcome) -> None:
         """Count one decided candidate."""
         self.claimed += 1
-        self.requests += result.requests
         for step in result.steps:
+            if step.recalled:
+                continue
             self.prompt_tokens += step.prompt_tokens
             self.cached_tokens += step.cached_tokens
             self.completion_tokens += step.completion_tokens
@@ -131,6 +133,8 @@ class Batch:
                     await self._writer.do(partial(jobs.release, claims=left))
             finally:
                 self._writer.stop()
+                await self._deps.engine.close()
+        self.report.requests = self._deps.engine.sent
         self.report.elapsed_s = round(time.monotonic() - self._started, 3)
         self.report.unreachable = self._breaker.open or self._breaker.last_failed
         return self.report
@@ -179,7 +183,7 @@ class Batch:
                 break
             taken += len(claims)
             self._held_now |= {claim.candidate.id: claim for claim in claims}
-            for claim in claims:
+            for claim in sorted(claims, key=_cell):
                 await self._queue.put(claim)
         for _ in range(self._limits.max_in_flight):
             await self._queue.put(None)
@@ -198,8 +202,9 @@ class Batch:
             outcome = await self._record(claim, result)
             self._held_now.pop(claim.candidate.id, None)
             if outcome is not None:
-                self._breaker.note(outcome, asked=bool(result.steps))
+                self._breaker.note(outcome, asked=result.answered)
                 self.report.add(result, outcome)
+                self.report.requests = self._deps.engine.sent
                 await self._say_alerts(claim.candidate, result)
                 self._watch(self.report)
 
@@ -225,9 +230,35 @@ class Batch:
         if self._breaker.open:
             deps = replace(deps, engine=AbsentEngine(deps.engine.id, "given up after several failures in a row"))
         try:
-            return await draft_one(claim.candidate, claim.person, deps)
+            return await draft_one(claim.candidate, claim.person, deps, _Memory(claim, self._writer))
         except Exception as error:  # noqa: BLE001  (one candidate's bug must not stop the others)
             return Result(candidate=claim.candidate, outcome=Held(reason="internal_error", detail=_place(error)))
+
+
+class _Memory:
+    """A claimed chain's memory: what an earlier run was answered, and the writer that keeps what this one is."""
+
+    def __init__(self, claim: Claim, writer: Writer) -> None:
+        self._claim = claim
+        self._writer = writer
+
+    def recall(self, n: int, attempt: int, prompt: str) -> Completion | None:
+        """Return the completion of this very request, if an earlier run has it."""
+        hashed, completion = self._claim.recalled.get((n, attempt), ("", None))
+        return completion if hashed == prompt else None
+
+    def keep(self, n: int, attempt: int, prompt: str, completion: Completion) -> None:
+        """Hand a completion to the writer; only the draft is waited for."""
+        candidate_id, fence = self._claim.candidate.id, self._claim.fence
+        self._writer.post(
+            lambda connection: checkpoints.keep(connection, candidate_id, fence, n, attempt, prompt, completion)
+        )
+
+
+def _cell(claim: Claim) -> tuple[str, str, str]:
+    """Return what groups a claim with those of the same workflow and note: they share the server's prefix cache."""
+    candidate = claim.candidate
+    return candidate.template_key or "", candidate.archetype or "", candidate.state or ""
 
 
 def _place(error: Exception) -> str:

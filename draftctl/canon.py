@@ -3,6 +3,7 @@
 Keys are exact code points. NFKC is never run over keys or texts: it turns ① into 1, and ⑰ (U+2470) is not ⓱ (U+24F1).
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,12 +14,12 @@ from pydantic import Field
 
 from draftctl.errors import FileProblems, Problem, UsageError
 from draftctl.models import BundlePart
-from draftctl.prompt import needed_atoms, syntax_error
+from draftctl.rendering import needed_atoms, syntax_error
 from draftctl.yamlfile import Document, Strict, did_you_mean, parse_yaml, validate
 
 NOTES = "pastebin/notes.yaml"
 SAFETY = "pastebin/safety.yaml"
-TEXTS = ("pastebin/voice.md", "pastebin/rules.md", "pastebin/safety.md")
+_IS_TEXT = re.compile(r"pastebin/(?:voice|rules|safety)(?:-[^/]+)?\.md")
 Parsed = TypeVar("Parsed")
 DEFAULT_MAX_CHARS = 640  # four segments of an SMS
 
@@ -138,7 +139,11 @@ def parse_canon(files: Mapping[str, bytes]) -> Canon:
         raise FileProblems([problem])
     notes, aliases = _collect(problems, lambda: _parse_notes(files[NOTES])) or ({}, {})
     patterns = _collect(problems, lambda: _parse_patterns(files[SAFETY])) if SAFETY in files else ()
-    texts = {path: _collect(problems, partial(_parse_text, path, files[path])) or "" for path in TEXTS if path in files}
+    texts = {
+        path: _collect(problems, partial(_parse_text, path, files[path])) or ""
+        for path in sorted(files)
+        if _IS_TEXT.fullmatch(path)
+    }
     if problems:
         raise FileProblems(problems)
     return Canon(notes=notes, aliases=aliases, texts=texts, patterns=patterns or ())
@@ -225,7 +230,7 @@ def _parse_patterns(content: bytes) -> tuple[PatternFile, ...]:
 
 def _parse_text(path: str, content: bytes) -> str:
     try:
-        return content.decode()
+        return content.decode().replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start)
         column = error.start - content.rfind(b"\n", 0, error.start)

@@ -25,9 +25,37 @@ class HoldKind:
 _FIX_NOTE = "Correct the note, commit; the next run tries again."
 
 HOLDS: dict[str, HoldKind] = {
+    "ambiguous_workflow": HoldKind(
+        meaning="Several workflows apply equally, and none is picked by chance.",
+        next_step="`draftctl workflow lint` names them: narrow one, add one for what they share, or give one a priority; commit.",
+        reopen=Reopen.CHANGE,
+        costs_attempt=False,
+    ),
+    "bad_response": HoldKind(
+        meaning="The server's answer was no completion (not JSON, no choices, a redirect, an error of the request).",
+        next_step="Nothing: the next run asks again. If it stays, `draftctl engine probe` says what stands at the address.",
+        reopen=Reopen.NEXT_RUN,
+    ),
+    "control_token": HoldKind(
+        meaning="A prompt or a reply has in it what a model reads as its own control token.",
+        next_step="Look at the prompt (`draftctl show ID --prompt`); answer by hand, or correct the workflow and commit.",
+        reopen=Reopen.CHANGE,
+        costs_attempt=False,
+    ),
+    "critique": HoldKind(
+        meaning="The workflow's own critique did not let the reply pass.",
+        next_step="Answer by hand; or change the workflow, bump its version, commit.",
+        reopen=Reopen.CHANGE,
+        costs_attempt=False,
+    ),
     "empty": HoldKind(
         meaning="The engine's reply, or the note, has no text.",
-        next_step=_FIX_NOTE,
+        next_step="Nothing: the next run asks again. If it stays, look at the note or the workflow.",
+        reopen=Reopen.NEXT_RUN,
+    ),
+    "engine_mismatch": HoldKind(
+        meaning="The workflow is bound to other builds than the engine of the run.",
+        next_step="Bind the workflow to the build (`engine:`), bump its version, commit; or use another engine.",
         reopen=Reopen.CHANGE,
         costs_attempt=False,
     ),
@@ -42,6 +70,11 @@ HOLDS: dict[str, HoldKind] = {
         next_step="Report the place that it names, and answer by hand; another version or commit tries again.",
         reopen=Reopen.CHANGE,
         costs_attempt=False,
+    ),
+    "invalid_step": HoldKind(
+        meaning="A step's answer was not one of its options, or does not meet its schema, twice.",
+        next_step="Nothing: the next run asks again. If it stays, `draftctl engine probe` says whether the server constrains at all.",
+        reopen=Reopen.NEXT_RUN,
     ),
     "missing_atom": HoldKind(
         meaning="The note uses a fact that this thread does not have.",
@@ -66,6 +99,12 @@ HOLDS: dict[str, HoldKind] = {
         reopen=Reopen.PERSON,
         costs_attempt=False,
     ),
+    "no_workflow": HoldKind(
+        meaning="No workflow applies to this archetype, state and template key.",
+        next_step="`draftctl workflow why` shows what was considered; widen a workflow or write one, commit.",
+        reopen=Reopen.CHANGE,
+        costs_attempt=False,
+    ),
     "opted_out": HoldKind(
         meaning="This person asked to stop; nothing is written to them.",
         next_step="Nothing. `draftctl unsuppress PERSON --by NAME --reason TEXT` if they came back of their own will.",
@@ -73,7 +112,7 @@ HOLDS: dict[str, HoldKind] = {
     ),
     "over_length": HoldKind(
         meaning="The reply is longer than allowed; it is never cut.",
-        next_step="Shorten the note, or raise its max_chars, and commit.",
+        next_step="Shorten the note, or raise the note's or the workflow's limit, and commit.",
         reopen=Reopen.CHANGE,
         costs_attempt=False,
     ),
@@ -81,6 +120,12 @@ HOLDS: dict[str, HoldKind] = {
         meaning="An alert about this person is open: minor, coercion, self-harm, a threat or a legal threat.",
         next_step="`draftctl alerts` shows it; `draftctl alerts clear ALERT --by NAME --reason TEXT` settles it.",
         reopen=Reopen.PERSON,
+    ),
+    "prompt_too_long": HoldKind(
+        meaning="The prompt does not fit what the server reads; nothing was sent.",
+        next_step="Answer by hand; or shorten the context of the workflow, bump its version, commit.",
+        reopen=Reopen.CHANGE,
+        costs_attempt=False,
     ),
     "stale": HoldKind(
         meaning="A newer message came in this thread after the draft was made.",
@@ -102,10 +147,28 @@ HOLDS: dict[str, HoldKind] = {
         next_step="`draftctl classify ID --key KEY` sets it.",
         reopen=Reopen.PERSON,
     ),
+    "unversioned": HoldKind(
+        meaning="Nothing is committed here, so no draft could say which workflow made it.",
+        next_step="`git init && git add -A && git commit` in the workspace; or `--allow-dirty` for a trial.",
+        reopen=Reopen.CHANGE,
+        costs_attempt=False,
+    ),
+    "version_reused": HoldKind(
+        meaning="The workflow was changed and kept a version that stands for other content.",
+        next_step="`draftctl workflow bump WORKFLOW`, then commit.",
+        reopen=Reopen.CHANGE,
+        costs_attempt=False,
+    ),
+    "workflow_invalid": HoldKind(
+        meaning="The workflow's file has an error, so only its own candidates hold.",
+        next_step="`draftctl workflow lint` shows every error; correct them and commit.",
+        reopen=Reopen.CHANGE,
+        costs_attempt=False,
+    ),
     "wrong_build": HoldKind(
         meaning="The server answered for another model build than the one asked for.",
-        next_step="Check what the server serves; the next run with another engine or manifest tries again.",
-        reopen=Reopen.CHANGE,
+        next_step="Check what the server serves (`draftctl engine probe`); the next run asks again, and this cost no attempt.",
+        reopen=Reopen.NEXT_RUN,
         costs_attempt=False,
     ),
 }
@@ -127,8 +190,8 @@ _INBOUND_GATE = HoldKind(
     reopen=Reopen.PERSON,
 )
 _BODY_GATE = HoldKind(
-    meaning="A safety gate stopped the reply's text.",
-    next_step=_FIX_NOTE,
+    meaning="A safety gate stopped the reply's text, also after the redrafts that the workflow allows.",
+    next_step="Correct the note or the workflow, commit; the next run tries again. Or answer by hand.",
     reopen=Reopen.CHANGE,
     costs_attempt=False,
 )

@@ -1,13 +1,17 @@
-"""What is wrong, or will be, in the pastebin and the vocabulary: the parsers' errors and the checks that need it all. Pure."""
+"""What is wrong, or will be, in a workspace: the parsers' errors, and the checks that need it all. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from draftctl.canon import NOTES, Canon, parse_canon, spell
+from draftctl.chainset import ChainSet, load_chains, partial_problems, tie_problems, unused_partials
 from draftctl.errors import FileProblems, Problem
-from draftctl.prompt import render_note
+from draftctl.manifest import parse_manifest
+from draftctl.rendering import render_note
 from draftctl.runner import body_hits
 from draftctl.vocab import VOCAB, parse_vocab
+from draftctl.workflowlock import LOCK, locked_otherwise, read_lock
 from draftctl.yamlfile import parse_yaml
 
 _SAMPLE = "Alex"
@@ -27,6 +31,99 @@ def lint_pastebin(files: Mapping[str, bytes]) -> list[Problem]:
     except FileProblems as error:
         problems += error.problems
     return sorted(problems, key=lambda problem: (problem.path, problem.line, problem.column))
+
+
+def lint_workspace(files: Mapping[str, bytes]) -> list[Problem]:
+    """Return every problem of the pastebin, the vocabulary, the manifests, the workflows, their partials and their lock."""
+    problems = lint_pastebin(files)
+    for path in sorted(files):
+        if path.startswith("engines/") and path.endswith(".yaml"):
+            problems += _problems_of(partial(parse_manifest, files[path], path))
+    try:
+        canon = parse_canon({path: content for path, content in files.items() if path.startswith("pastebin/")})
+    except FileProblems:
+        return _in_order(problems)  # what a workflow names cannot be looked up before this is right
+    try:
+        vocab = parse_vocab(files.get(VOCAB))
+    except FileProblems:
+        vocab = None
+    chains = load_chains(files, canon, vocab)
+    for broken in chains.broken.values():
+        problems += broken.problems
+    problems += partial_problems(chains)
+    problems += tie_problems(chains, canon, vocab) if vocab else []
+    problems += _lock_problems(files, chains)
+    problems += _warnings(chains)
+    return _in_order(problems)
+
+
+def _in_order(problems: Iterable[Problem]) -> list[Problem]:
+    return sorted(dict.fromkeys(problems), key=lambda problem: (problem.path, problem.line, problem.column))
+
+
+def _problems_of(parse: Callable[[], object]) -> tuple[Problem, ...]:
+    try:
+        parse()
+    except FileProblems as error:
+        return error.problems
+    return ()
+
+
+def _lock_problems(files: Mapping[str, bytes], chains: ChainSet) -> list[Problem]:
+    try:
+        locked = read_lock(files.get(LOCK))
+    except FileProblems as error:
+        return list(error.problems)
+    otherwise = locked_otherwise(chains.workflows.values(), locked)
+    problems = [
+        chains.workflows[id_].document.problem(("version",), detail, "E-VERSION-LOCK")
+        for id_, detail in otherwise.items()
+    ]
+    for workflow in chains.workflows.values():
+        if (workflow.id, workflow.version) not in locked:
+            message = f"version {workflow.version} is not in {LOCK} yet; `draftctl workflow lock` adds it"
+            problems.append(replace(workflow.document.problem(("version",), message, "W-LOCK"), severity="warning"))
+    return problems
+
+
+def reused_against(chains: ChainSet, before: ChainSet, ref: str) -> list[Problem]:
+    """Report each workflow that says something else than at another commit (`ref`), under the same version."""
+    return [
+        workflow.document.problem(
+            ("version",),
+            f"version {workflow.version} has other content than in {ref}; `draftctl workflow bump {workflow.id}`",
+            "E-VERSION-REUSED",
+        )
+        for workflow in chains.workflows.values()
+        if (old := before.workflows.get(workflow.id)) is not None
+        and old.version == workflow.version
+        and old.semantic_hash != workflow.semantic_hash
+    ]
+
+
+def _warnings(chains: ChainSet) -> list[Problem]:
+    found = [
+        replace(
+            workflow.document.problem(
+                ("examples",), "examples are read, and not yet put into prompts", "W-EXAMPLES", at_key=True
+            ),
+            severity="warning",
+        )
+        for workflow in chains.workflows.values()
+        if workflow.document.data.get("examples")
+    ]
+    found += [
+        Problem(
+            path=f"workflows/partials/{name}",
+            line=1,
+            column=1,
+            message="no workflow includes this",
+            rule="W-UNUSED",
+            severity="warning",
+        )
+        for name in unused_partials(chains)
+    ]
+    return found
 
 
 def _unsendable(canon: Canon, content: bytes) -> list[Problem]:

@@ -37,6 +37,16 @@ class Serve(Strict):
     args: tuple[str, ...] = ()
     context_role: Literal["system", "user"] = "user"
 
+    @property
+    def max_model_len(self) -> int | None:
+        """Return how many tokens the server reads, as its arguments say; None where they do not."""
+        for n, arg in enumerate(self.args):
+            word, _, value = arg.partition("=")
+            if word == "--max-model-len":
+                value = value or (self.args[n + 1] if n + 1 < len(self.args) else "")
+                return int(value) if value.isascii() and value.isdigit() else None
+        return None
+
 
 class Size(Strict):
     """One droplet size in one region, in the order in which they are tried."""

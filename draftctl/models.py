@@ -71,20 +71,32 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptPart:
-    """One message of a prompt, as it is sent."""
+    """One message of a prompt, as it is sent. `pieces` are what the content is put together from; each is stored once."""
 
     role: str
     content: str
+    pieces: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, role: str, *pieces: str) -> "PromptPart":
+        """Put a message together."""
+        return cls(role=role, content="".join(pieces), pieces=pieces)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Return the pieces; a message that was not put together is one piece."""
+        return self.pieces or (self.content,)
 
 
-def prompt_hash(messages: Iterable[PromptPart]) -> str:
-    """Return the hash of the exact messages of one request."""
-    return sha256_text(canonical_json([[m.role, m.content] for m in messages]))
+def prompt_hash(messages: Iterable[PromptPart], settings: Mapping[str, Any] | None = None) -> str:
+    """Return the hash of the exact messages of one request, and of the settings that went with them (sampling, constraint)."""
+    sent = [[m.role, m.content] for m in messages]
+    return sha256_text(canonical_json({"messages": sent, "settings": settings} if settings else sent))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One request of a chain and what came back."""
+    """One request of a chain and what came back; `recalled` when it was paid for by an earlier run."""
 
     n: int
     verb: str
@@ -93,10 +105,13 @@ class Step:
     messages: tuple[PromptPart, ...]
     output: str
     finish_reason: str
+    prompt_hash: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
     ms: int = 0
+    recalled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +161,15 @@ class BundlePart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowRef:
+    """Which workflow made a draft: its id, the author's version, the hash of what it says."""
+
+    id: str
+    version: str
+    semantic_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """All that `draft_one` found out about one candidate; the batch records it, nothing else needs to be asked."""
 
@@ -155,9 +179,13 @@ class Result:
     findings: tuple[Finding, ...] = ()
     alerts: tuple[Alert, ...] = ()
     bundle: tuple[BundlePart, ...] = ()
+    bundle_hash: str | None = None
+    workflow: WorkflowRef | None = None
+    read: frozenset[str] = frozenset()  # the workspace paths of what the bundle was read from
     suppress_person: bool = False
     engine_served: str | None = None
-    requests: int = 0
+    fingerprint: str | None = None
+    answered: bool = False
 
 
 def bundle_hash(parts: Iterable[BundlePart]) -> str:

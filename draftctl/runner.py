@@ -4,18 +4,38 @@ The order is the house's promise: safety gates on the inbound, then who may be w
 gates on the body. There is no way from a failure to a text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from draftctl.canon import Canon, Note
+from draftctl.canon import NOTES, SAFETY, Canon, Note
+from draftctl.chain import ChainDeps, Memory, NoMemory, run_chain
+from draftctl.chainset import ChainSet, engine_matches
+from draftctl.context import Context, gather
 from draftctl.engines.base import Completion, Engine, EngineRefused, Request
 from draftctl.errors import EngineUnreachable
 from draftctl.gates import GATES, RULESET
 from draftctl.gates.base import Gate, Side
 from draftctl.gates.owner import NAME as OWNER
 from draftctl.gates.owner import check_owner
-from draftctl.models import Alert, BundlePart, Candidate, Drafted, Finding, Held, PromptPart, Result, Step, sha256_text
-from draftctl.prompt import RENDERER_VERSION, MissingAtom, render_note
+from draftctl.manifest import Manifest
+from draftctl.models import (
+    Alert,
+    BundlePart,
+    Candidate,
+    Drafted,
+    Finding,
+    Held,
+    PromptPart,
+    Result,
+    Step,
+    WorkflowRef,
+    bundle_hash,
+    prompt_hash,
+    sha256_text,
+)
+from draftctl.rendering import RENDERER_VERSION, Facts, MissingAtom, Prompts, render_note, unfilled
+from draftctl.routing import Cell
+from draftctl.workflow import Workflow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +48,45 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chains:
+    """What a run with a model build hands to every candidate beside the canon: the workflows, the build, whose voice it is.
+
+    `reused` names the workflows whose version is already used with other content, and why; `unversioned` says that nothing is
+    committed, so that no chain may run. Contexts are put together once for each workflow and note.
+    """
+
+    chains: ChainSet
+    manifest: Manifest
+    persona: str
+    prompts: Prompts
+    notes: Facts
+    reused: Mapping[str, str] = field(default_factory=dict)
+    unversioned: bool = False
+    contexts: dict[tuple[str, str], Context] = field(default_factory=dict)
+
+    def context(self, workflow: Workflow, note: Note, canon: Canon) -> Context:
+        """Return the context of a workflow and a note."""
+        key = (workflow.id, note.key)
+        if key not in self.contexts:
+            self.contexts[key] = gather(workflow, note, canon, self.chains.partials, self.manifest, self.persona)
+        return self.contexts[key]
+
+
+def note_facts(canon: Canon) -> Facts:
+    """Return what a prompt may name as `pastebin[...]`: every note, unfilled, by key, name and alias."""
+    texts = {note.key: unfilled(note.text) for note in canon.notes.values()}
+    texts |= {note.name: texts[note.key] for note in canon.notes.values()}
+    return Facts("pastebin", texts | {alias: texts[key] for alias, key in canon.aliases.items() if key in texts})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deps:
-    """What a run hands to every candidate."""
+    """What a run hands to every candidate; `chains` is None for the template engine."""
 
     engine: Engine
     canon: Canon
     gates: Sequence[Gate] = GATES
+    chains: Chains | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +97,7 @@ class _Hit:
     raises_alert: bool
 
 
-async def draft_one(candidate: Candidate, person: Person, deps: Deps) -> Result:
+async def draft_one(candidate: Candidate, person: Person, deps: Deps, memory: Memory | None = None) -> Result:
     """Decide about one candidate. Raises nothing that an engine or a gate may do; bugs pass through."""
     hits = _inbound_hits(candidate, person, deps)
     if hits:
@@ -55,13 +108,77 @@ async def draft_one(candidate: Candidate, person: Person, deps: Deps) -> Result:
     if isinstance(chosen, Held):
         return replace(result, outcome=chosen)
     note = chosen
+    if deps.chains is not None:
+        return await _chain(result, note, deps, deps.chains, memory or NoMemory())
     bundle = _bundle(note, deps.canon)
+    result = replace(result, bundle=bundle, bundle_hash=bundle_hash(bundle), read=frozenset({NOTES, SAFETY}))
     try:
         text = render_note(note.text, candidate.usable_atoms)
     except MissingAtom as error:
         outcome = Held(reason="missing_atom", detail=f"note {note.key} needs `{error}`")
-        return replace(result, outcome=outcome, bundle=bundle)
-    return await _ask(replace(result, bundle=bundle), note, text, deps)
+        return replace(result, outcome=outcome)
+    return await _ask(result, note, text, deps)
+
+
+async def _chain(result: Result, note: Note, deps: Deps, setup: Chains, memory: Memory) -> Result:
+    """Run the workflow of the candidate's cell, or say why none may run."""
+    candidate = result.candidate
+    workflow = _workflow_for(candidate, note, deps.engine.id, setup)
+    if isinstance(workflow, Held):
+        return replace(result, outcome=workflow)
+    context = setup.context(workflow, note, deps.canon)
+    chain_deps = ChainDeps(
+        engine=deps.engine,
+        prompts=setup.prompts,
+        context_role=setup.manifest.serve.context_role,
+        sampling=setup.manifest.sampling,
+        extra_tokens=setup.manifest.special_tokens,
+        notes=setup.notes,
+        body_hits=lambda body, names: body_hits(body, deps.canon, _named(deps.gates, names)),
+    )
+    done = await run_chain(candidate, workflow, context, chain_deps, memory)
+    passed = Finding(kind="gate", outcome="pass", detail=f"body {RULESET}")
+    return replace(
+        result,
+        outcome=done.outcome,
+        steps=done.steps,
+        findings=(*result.findings, *done.findings, *((passed,) if isinstance(done.outcome, Drafted) else ())),
+        bundle=context.bundle,
+        bundle_hash=context.bundle_hash,
+        workflow=WorkflowRef(id=workflow.id, version=workflow.version, semantic_hash=workflow.semantic_hash),
+        read=context.read,
+        engine_served=done.served,
+        fingerprint=done.fingerprint,
+        answered=done.answered,
+    )
+
+
+def _workflow_for(candidate: Candidate, note: Note, engine_id: str, setup: Chains) -> Workflow | Held:
+    if setup.unversioned:
+        return Held(reason="unversioned", detail="nothing is committed here")
+    chains = setup.chains
+    choice = chains.choose(Cell(archetype=candidate.archetype, state=candidate.state, template_key=note.key))
+    broken = [entry.id for entry in (*choice.tied, *((choice.winner,) if choice.winner else ())) if entry.broken]
+    if broken:
+        file = chains.broken[broken[0]]
+        first = file.problems[0]
+        return Held(reason="workflow_invalid", detail=f"{first.path}:{first.line}:{first.column}: {first.rule}")
+    if choice.winner is None:
+        reason = "no_workflow" if choice.reason == "none" else "ambiguous_workflow"
+        cell = f"{candidate.archetype or 'no archetype'} x {candidate.state or 'no state'} x {note.key}"
+        return Held(reason=reason, detail=f"{cell}: {choice.detail}")
+    workflow = chains.workflows[choice.winner.id]
+    if workflow.id in setup.reused:
+        return Held(reason="version_reused", detail=setup.reused[workflow.id])
+    if not engine_matches(workflow, engine_id):
+        return Held(
+            reason="engine_mismatch", detail=f"{workflow.id} is for {workflow.engine}, the engine is {engine_id}"
+        )
+    return workflow
+
+
+def _named(gates: Sequence[Gate], names: Sequence[str] | None) -> Sequence[Gate]:
+    return gates if names is None else [gate for gate in gates if gate.name in names]
 
 
 def _inbound_hits(candidate: Candidate, person: Person, deps: Deps) -> list[_Hit]:
@@ -147,13 +264,14 @@ async def _ask(result: Result, note: Note, text: str, deps: Deps) -> Result:
     except EngineUnreachable as error:
         return replace(result, outcome=Held(reason="engine_unavailable", detail=error.message))
     except EngineRefused as error:
-        return replace(result, outcome=Held(reason=error.reason, detail=error.message), requests=1)
+        return replace(result, outcome=Held(reason=error.reason, detail=error.message), answered=True)
     step = Step(
         n=1,
         verb="draft",
         name="draft",
         attempt=1,
         messages=messages,
+        prompt_hash=prompt_hash(messages),
         output=completion.text,
         finish_reason=completion.finish_reason,
         prompt_tokens=completion.prompt_tokens,
@@ -167,7 +285,7 @@ async def _ask(result: Result, note: Note, text: str, deps: Deps) -> Result:
         steps=(step,),
         findings=(*result.findings, *findings),
         engine_served=completion.model,
-        requests=1 if deps.engine.sends_requests else 0,
+        answered=True,
     )
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from draftctl import __version__
 from draftctl.batch import AlertLine, Batch, Limits, Report, Watch
-from draftctl.canon import NOTES, SAFETY, Canon, parse_canon
+from draftctl.canon import Canon, parse_canon
+from draftctl.chainset import Broken, load_chains, sources
 from draftctl.engine_id import TEMPLATE, check_engine_id
 from draftctl.engines.base import Engine
 from draftctl.errors import FileProblems, UsageError
@@ -22,10 +23,13 @@ from draftctl.gates import RULESET
 from draftctl.ingest import IngestCount, Stream, ingest
 from draftctl.manifest import Manifest, engine_ids, manifest_path, parse_manifest
 from draftctl.models import canonical_json, sha256_text
-from draftctl.runner import Deps
-from draftctl.store import audit, jobs, people, persons
+from draftctl.rendering import Prompts
+from draftctl.runner import Chains, Deps, note_facts
+from draftctl.store import audit, jobs, people, persons, workflows
 from draftctl.store.db import open_database, run_lock, store_errors, transaction
 from draftctl.store.results import Provenance
+from draftctl.vocab import VOCAB, Vocab, parse_vocab
+from draftctl.workflowlock import LOCK, locked_otherwise, read_lock
 from draftctl.workspace import Snapshot, take_snapshot
 
 MakeEngine = Callable[[str, Manifest | None], Engine]
@@ -42,6 +46,8 @@ class RunOptions:
     max_attempts: int = 5
     allow_dirty: bool = False
     again: bool = False
+    persona: str = "Quinn"
+    endpoints: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +96,36 @@ def load_manifest(snapshot: Snapshot, engine_id: str) -> Manifest | None:
     return parse_manifest(snapshot.files[path], path)
 
 
+def load_vocab(snapshot: Snapshot) -> Vocab | None:
+    """Read the vocabulary of a snapshot; None where it is missing or wrong (lint says so, and nothing is checked against it)."""
+    try:
+        return parse_vocab(snapshot.files.get(VOCAB))
+    except FileProblems:
+        return None
+
+
+def load_run_chains(
+    connection: sqlite3.Connection, snapshot: Snapshot, canon: Canon, manifest: Manifest, options: RunOptions
+) -> Chains:
+    """Read the workflows of a run, note them, and find those whose version is used already with other content."""
+    chains = load_chains(snapshot.files, canon, load_vocab(snapshot))
+    chains = chains.with_last_known(workflows.known(connection))
+    texts = sources(snapshot.files, chains)
+    with transaction(connection):
+        workflows.note_known(connection, {w.id: (w.applies, texts[w.id]) for w in chains.workflows.values()})
+    locked = read_lock(snapshot.files.get(LOCK))
+    return Chains(
+        chains=chains,
+        manifest=manifest,
+        persona=options.persona,
+        prompts=Prompts(chains.partials, manifest.special_tokens),
+        notes=note_facts(canon),
+        reused=locked_otherwise(chains.workflows.values(), locked)
+        | workflows.reused(connection, chains.workflows.values()),
+        unversioned=snapshot.commit is None and not options.allow_dirty,
+    )
+
+
 def take_input(path: Path, stream: Stream, source: str) -> IngestCount:
     """Take a stream of lines into the database, whatever else is wrong with the workspace."""
     with closing(open_database(path)) as connection, store_errors(path):
@@ -116,11 +152,15 @@ def run(
             )
         engine_id = check_engine_id(options.engine or jobs.setting(connection, "draft_engine") or TEMPLATE)
         snapshot = take_snapshot(root, working_tree=options.allow_dirty)
-        deps = Deps(engine=make_engine(engine_id, load_manifest(snapshot, engine_id)), canon=load_canon(snapshot))
+        manifest = load_manifest(snapshot, engine_id)
+        canon = load_canon(snapshot)
+        engine = make_engine(engine_id, manifest)
         run_id = new_run_id()
         with run_lock(database, options.command):
+            chains = load_run_chains(connection, snapshot, canon, manifest, options) if manifest else None
+            deps = Deps(engine=engine, canon=canon, chains=chains)
             report = _locked(connection, database, options, deps, snapshot, run_id, listeners or Listeners())
-        return _result(options, run_id, engine_id, taken, report, _notes(snapshot))
+        return _result(options, run_id, engine_id, taken, report, _notes(snapshot, chains))
 
 
 def _locked(
@@ -136,9 +176,10 @@ def _locked(
         run_id=run_id,
         engine_id=deps.engine.id,
         git_commit=snapshot.commit,
-        git_state=snapshot.state_of({NOTES, SAFETY}),
-        reopen_key=_reopen_key(snapshot, deps.engine.id),
+        git_state=snapshot.state,
+        reopen_key=_reopen_key(snapshot, deps.engine.id, options.endpoints),
         attested=None if deps.engine.id == TEMPLATE else "name",
+        changed=frozenset(snapshot.changed),
     )
     with transaction(connection):
         jobs.reclaim(connection)
@@ -194,23 +235,34 @@ async def _interruptible(batch: Batch) -> Report:
             loop.remove_signal_handler(name)
 
 
-def _reopen_key(snapshot: Snapshot, engine_id: str) -> str:
-    """Hash what a hold waits to see changed: the commit, the engine, its manifest, the pastebin, and this program's own rules."""
+def _reopen_key(snapshot: Snapshot, engine_id: str, endpoints: str) -> str:
+    """Hash what a hold waits to see changed: the commit, the engine and where it is, every file that is read, this program's own rules."""
     read = sorted(
         [path, sha256_text(content.hex())]
         for path, content in snapshot.files.items()
-        if path.startswith("pastebin/") or path == manifest_path(engine_id)
+        if path.startswith(("pastebin/", "workflows/")) or path == manifest_path(engine_id)
     )
-    return sha256_text(canonical_json([snapshot.commit, engine_id, read, RULESET, __version__]))[:16]
+    return sha256_text(canonical_json([snapshot.commit, engine_id, endpoints, read, RULESET, __version__]))[:16]
 
 
-def _notes(snapshot: Snapshot) -> tuple[str, ...]:
-    notes = []
+def _notes(snapshot: Snapshot, chains: Chains | None) -> tuple[str, ...]:
+    notes = [_broken_note(broken) for broken in chains.chains.broken.values()] if chains else []
+    notes += [f"{detail}: its candidates hold" for detail in chains.reused.values()] if chains else []
     if snapshot.unsaved:
         notes.append(f"Not committed, so not used in this run: {', '.join(snapshot.unsaved)}")
     if snapshot.state == "unknown":
         notes.append(f"Git could not be asked ({snapshot.git_problem}), so the files were read as they lie there")
     return tuple(notes)
+
+
+def _broken_note(broken: Broken) -> str:
+    more = f" (and {len(broken.problems) - 1} more)" if len(broken.problems) > 1 else ""
+    known = (
+        "its candidates hold"
+        if broken.applies
+        else "whom it is for cannot be read, so those that it was last known for hold"
+    )
+    return f"{broken.problems[0]}{more}\n  So {broken.id} is not used in this run: {known}. `draftctl workflow lint` says all."
 
 
 def _counts(report: Report) -> dict[str, Any]:

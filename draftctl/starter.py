@@ -9,7 +9,7 @@ from draftctl.errors import DraftctlError, UsageError
 from draftctl.settings import FILE_NAME
 from draftctl.workspace import git
 
-PARTS = ("pastebin", "workflows", "examples")
+PARTS = ("pastebin", "workflows", "engines", "examples")
 _IGNORED = "var/\n"
 
 
@@ -29,9 +29,7 @@ def make_workspace(folder: Path, *, persona: str, consented_by: str | None, cons
     source = starter_folder()
     folder.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
-        shutil.copytree(source / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.lock"))
-    (folder / "engines").mkdir()
-    (folder / "engines" / ".gitkeep").touch()
+        shutil.copytree(source / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / ".gitignore").write_text(_IGNORED)
     settings = _settings(
         (source / FILE_NAME).read_text(), persona=persona, consented_by=consented_by, consented_at=consented_at

@@ -93,6 +93,15 @@ def take_snapshot(root: Path, *, working_tree: bool = False) -> Snapshot:
     return Snapshot(files=committed, commit=commit, state="clean", unsaved=changed)
 
 
+def files_at(root: Path, ref: str) -> dict[str, bytes]:
+    """Read our files of any commit. Raises UsageError where Git does not know it."""
+    try:
+        commit = git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").decode().strip()
+        return _read_commit(root, commit)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UsageError(f"Git knows no commit {ref!r} here.") from error
+
+
 def git(root: Path, *arguments: str, stdin: bytes = b"") -> bytes:
     """Run git in the workspace and return its output. Raises OSError or CalledProcessError."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k.startswith("GIT_CONFIG")}

@@ -108,6 +108,11 @@ class Document:
         for path, place in self._values.items():
             yield path, place.line, place.column
 
+    def place(self, path: Path) -> tuple[int, int]:
+        """Return a value's line and column, from 0. Raises KeyError where there is none."""
+        place = self._values[path]
+        return place.line, place.column
+
     def raw(self, path: Path) -> str | None:
         """Return the text of a plain scalar as it was written."""
         place = self._values.get(path)

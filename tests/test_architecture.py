@@ -12,7 +12,7 @@ cli.main
 cli.upkeep
 cli.demo
 cli.drafting
-cli.review cli.control cli.content cli.look cli.progress
+cli.review cli.control cli.content cli.workflow cli.look cli.progress
 cli.context
 checkup
 service
@@ -21,18 +21,26 @@ store.people store.backup store.engines store.views
 store.results
 store.jobs
 store.persons
-store.audit store.writer
+store.audit store.writer store.checkpoints store.workflows
 store.db
 lint workspace
-runner
-engines.template engines.absent
-engines.base
+runner preview
+engines.chat
+engines.template engines.absent engines.endpoints engines.wire
+chain
+answers context engines.base
+chainset
+routing workflowlock
+workflow
+workflow_rules
+workflow_file
 gates
 gates.coercion gates.explicit gates.identity gates.legal_threat gates.minor gates.opt_out gates.owner gates.payment gates.personal_data gates.placeholder gates.price gates.repetition gates.self_harm gates.services gates.think_leak gates.threat
 gates.base
 gates.text
 canon vocab manifest settings inbox
-prompt yamlfile
+prompt rendering yamlfile
+control_tokens
 models holds
 engine_id
 errors store.schema failpoints
@@ -45,6 +53,20 @@ PURE = [
     "holds",
     "yamlfile",
     "prompt",
+    "rendering",
+    "control_tokens",
+    "workflow",
+    "workflow_file",
+    "workflow_rules",
+    "workflowlock",
+    "chainset",
+    "routing",
+    "context",
+    "answers",
+    "preview",
+    "chain",
+    "engines.wire",
+    "engines.endpoints",
     "canon",
     "vocab",
     "manifest",

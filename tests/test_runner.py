@@ -39,11 +39,17 @@ class Scripted:
     """An engine that answers, or raises, as it was told."""
 
     id = "template"
-    sends_requests = True
 
     def __init__(self, *answers: Completion | Exception) -> None:
         self.answers = list(answers)
         self.asked = 0
+
+    @property
+    def sent(self) -> int:
+        return self.asked
+
+    async def close(self) -> None:
+        pass
 
     async def complete(self, request: Request) -> Completion:  # noqa: ARG002
         self.asked += 1

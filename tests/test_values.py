@@ -14,7 +14,7 @@ from draftctl.errors import FileProblems, UsageError
 from draftctl.holds import HOLDS
 from draftctl.inbox import Accepted, candidate_from_payload, parse_line
 from draftctl.manifest import parse_manifest
-from draftctl.prompt import MissingAtom, render_note, syntax_error
+from draftctl.rendering import MissingAtom, render_note, syntax_error
 from draftctl.settings import parse_settings
 from tests.conftest import REPOSITORY, line
 

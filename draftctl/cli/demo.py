@@ -6,12 +6,13 @@ from pathlib import Path
 import typer
 
 from draftctl.cli.context import bold, indent
-from draftctl.cli.drafting import make_engine
+from draftctl.cli.drafting import engine_maker
 from draftctl.cli.look import drafts_text, holds_text, show_whole, story_text
 from draftctl.service import RunOptions, run, take_input
 from draftctl.starter import make_workspace
 from draftctl.store import audit, views
 from draftctl.store.db import open_database
+from draftctl.workspace import load_settings
 
 
 def play() -> None:
@@ -22,7 +23,8 @@ def play() -> None:
         database = root / "var" / "draftctl.db"
         with (root / "examples" / "inbox.jsonl").open("rb") as stream:
             taken = take_input(database, stream, "examples/inbox.jsonl")
-        result = run(root, database, RunOptions(command="draftctl demo"), make_engine, taken=taken)
+        maker = engine_maker(load_settings(root, {}))
+        result = run(root, database, RunOptions(command="draftctl demo"), maker, taken=taken)
         _show(database, result.counts["drafted"], result.counts["held"], taken.ingested)
 
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from draftctl.engines.base import Engine
     from draftctl.ingest import IngestCount, Stream
     from draftctl.manifest import Manifest
-    from draftctl.service import RunOptions, RunResult
+    from draftctl.service import MakeEngine, RunOptions, RunResult
+    from draftctl.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -138,7 +139,8 @@ def _options(
     from draftctl.batch import Limits
     from draftctl.service import RunOptions
 
-    batch = settings_of(ctx).values.batch
+    values = settings_of(ctx).values
+    batch = values.batch
     limits = Limits(max_in_flight=in_flight or batch.max_in_flight, time_budget_s=batch.time_budget, limit=limit)
     return RunOptions(
         command="draftctl draft --batch",
@@ -146,18 +148,41 @@ def _options(
         limits=limits,
         max_attempts=batch.max_attempts,
         allow_dirty=dirty,
+        persona=values.persona.name,
+        endpoints=values.inference.url or "",
     )
 
 
-def make_engine(engine_id: str, manifest: "Manifest | None") -> "Engine":
-    """Build the adapter for an engine id."""
-    from draftctl.engines.absent import AbsentEngine
-    from draftctl.engines.template import TemplateEngine
+def engine_maker(settings: "Settings") -> "MakeEngine":
+    """Return what builds the adapter for an engine id: the one place that knows them all."""
+    from functools import partial
 
+    return partial(_make_engine, settings)
+
+
+def _make_engine(settings: "Settings", engine_id: str, manifest: "Manifest | None") -> "Engine":
+    inference = settings.values.inference
     if manifest is None:
+        from draftctl.engines.template import TemplateEngine
+
         return TemplateEngine()
-    return AbsentEngine(
-        engine_id, "this draftctl talks to no model server yet; `--engine template` drafts from the notes"
+    if not inference.url:
+        from draftctl.engines.absent import AbsentEngine
+
+        return AbsentEngine(engine_id, "there is no server: GPU_INFERENCE_URL is not set, and no droplet is up")
+    import os
+
+    from draftctl.engines.chat import ChatEngine
+    from draftctl.engines.endpoints import parse_endpoints
+
+    return ChatEngine(
+        engine_id,
+        parse_endpoints(inference.url, inference.allowed_hosts),
+        api_key=os.environ.get("GPU_INFERENCE_API_KEY") or None,
+        tries=inference.tries,
+        request_timeout_s=inference.request_timeout,
+        connect_timeout_s=inference.connect_timeout,
+        max_model_len=manifest.serve.max_model_len,
     )
 
 
@@ -168,7 +193,10 @@ def _run(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None",
     with Progress(visible=on_terminal()) as progress:
         listeners = Listeners(watch=progress.update, alert=_alert, started=progress.start)
         try:
-            return run(root_of(ctx), settings_of(ctx).database, options, make_engine, taken=taken, listeners=listeners)
+            settings = settings_of(ctx)
+            return run(
+                root_of(ctx), settings.database, options, engine_maker(settings), taken=taken, listeners=listeners
+            )
         except LockHeld as error:
             if taken and as_json:
                 emit(
@@ -184,11 +212,12 @@ def _run(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None",
 def _rehearse(ctx: typer.Context, source: str | None, options: "RunOptions") -> "RunResult":
     from draftctl.service import rehearse
 
-    path = settings_of(ctx).database
+    settings = settings_of(ctx)
+    maker = engine_maker(settings)
     if source is None or source == "-":
-        return rehearse(root_of(ctx), path, options, make_engine, _stdin() if source else None, "stdin")
+        return rehearse(root_of(ctx), settings.database, options, maker, _stdin() if source else None, "stdin")
     with _opened(source) as stream:
-        return rehearse(root_of(ctx), path, options, make_engine, stream, source)
+        return rehearse(root_of(ctx), settings.database, options, maker, stream, source)
 
 
 def _alert(candidate_id: str, person_id: str, gate: str) -> None:
@@ -238,8 +267,11 @@ def _draft_one(
 
     with database(ctx) as connection:
         row = people.find_candidate(connection, word)
+    values = settings_of(ctx).values
     options = RunOptions(
         command=f"draftctl draft {row['id']}",
+        persona=values.persona.name,
+        endpoints=values.inference.url or "",
         engine=engine,
         limits=Limits(only=row["id"], max_in_flight=1),
         allow_dirty=allow_dirty,

@@ -7,7 +7,7 @@ from draftctl.errors import EngineUnreachable
 class AbsentEngine:
     """Bears a build's id and refuses every request with the reason it was made with."""
 
-    sends_requests = False
+    sent = 0
 
     def __init__(self, engine_id: str, why: str) -> None:
         self.id = engine_id
@@ -16,3 +16,6 @@ class AbsentEngine:
     async def complete(self, request: Request) -> Completion:
         """Raise EngineUnreachable."""
         raise EngineUnreachable(f"{request.engine_id}: {self._why}")
+
+    async def close(self) -> None:
+        """Hold nothing open."""

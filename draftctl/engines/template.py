@@ -8,8 +8,11 @@ class TemplateEngine:
     """Answers with the text that the runner rendered from the note."""
 
     id = TEMPLATE
-    sends_requests = False
+    sent = 0
 
     async def complete(self, request: Request) -> Completion:
         """Return the request's own text."""
         return Completion(text=request.messages[-1].content, model=TEMPLATE, finish_reason="stop")
+
+    async def close(self) -> None:
+        """Hold nothing open."""

@@ -22,10 +22,15 @@ _STEPS = (
     "(SELECT json_group_array(json_array(n, attempt, verb, name, prompt_hash, messages, output, finish_reason)) FROM "
     "(SELECT * FROM draft_steps s WHERE s.draft_id = d.id ORDER BY n, attempt))"
 )
+# What a chain adds to a draft's digest; a draft without a workflow keeps the digest that it always had.
+_CHAIN = (
+    f"CASE WHEN d.workflow_id IS NULL THEN {_STEPS} ELSE json_array(json({_STEPS}), d.workflow_id, d.workflow_version, "
+    "d.semantic_hash, d.git_state, d.attested, d.fingerprint) END"
+)
 _VOUCHED = {
     "ingest": "SELECT id AS subject, digest_key, id, thread_id, person_id, payload FROM candidates d",
     "draft": "SELECT d.id AS subject, c.digest_key, d.candidate_id, d.engine_id, d.engine_served, d.bundle_hash, d.git_commit, d.status, "
-    f"d.hold_reason, d.body, {_STEPS} FROM drafts d JOIN candidates c ON c.id = d.candidate_id",
+    f"d.hold_reason, d.body, {_CHAIN} FROM drafts d JOIN candidates c ON c.id = d.candidate_id",
     "correct": "SELECT CAST(d.id AS TEXT) AS subject, c.digest_key, d.draft_id, d.verdict, d.original, d.body, d.tags, d.note, d.author "
     "FROM prospect_corrections d JOIN candidates c ON c.id = d.candidate_id",
     "release": "SELECT d.id AS subject, c.digest_key, d.draft_id, d.candidate_id, d.body FROM outbox d "

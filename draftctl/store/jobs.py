@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from draftctl.models import (
 )
 from draftctl.runner import Person
 from draftctl.store import audit
+from draftctl.store.checkpoints import Recalled, recall
 from draftctl.store.db import utc_now
 from draftctl.store.persons import link, person
 
@@ -29,11 +30,15 @@ LEASE_S = 600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Our right to decide about one candidate, until the lease ends: the candidate, its person, and the fence."""
+    """Our right to decide about one candidate, until the lease ends: the candidate, its person, and the fence.
+
+    `recalled` is what its chain was answered in a run that did not get to the end.
+    """
 
     candidate: Candidate
     person: Person
     fence: int
+    recalled: Recalled = field(default_factory=dict)
 
 
 def add_candidate(connection: sqlite3.Connection, line: Accepted, run_id: str) -> str:
@@ -102,7 +107,10 @@ def _claim_of(connection: sqlite3.Connection, row: sqlite3.Row) -> Claim:
         state=row["state"],
         template_key=row["template_key"],
     )
-    return Claim(candidate=candidate, person=person(connection, row["person_id"]), fence=row["fence"])
+    recalled = recall(connection, row["id"]) if row["fence"] > 1 else {}
+    return Claim(
+        candidate=candidate, person=person(connection, row["person_id"]), fence=row["fence"], recalled=recalled
+    )
 
 
 def _in(seconds: int) -> str:

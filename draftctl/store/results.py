@@ -11,12 +11,10 @@ from draftctl.models import (
     Held,
     Outcome,
     Result,
-    bundle_hash,
     canonical_json,
-    prompt_hash,
     sha256_text,
 )
-from draftctl.store import audit
+from draftctl.store import audit, checkpoints, workflows
 from draftctl.store.db import utc_now
 from draftctl.store.jobs import Claim
 from draftctl.store.persons import person, stop_unsent, suppress
@@ -24,7 +22,10 @@ from draftctl.store.persons import person, stop_unsent, suppress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """What every row of a run carries: which run and engine, what was committed, what reopens its holds, what attests the build."""
+    """What every row of a run carries: which run and engine, what was committed, what reopens its holds, what attests the build.
+
+    `changed` names the files that the run read and that no commit has; a draft is dirty when it read one of them.
+    """
 
     run_id: str
     engine_id: str
@@ -32,6 +33,13 @@ class Provenance:
     git_state: str
     reopen_key: str
     attested: str | None = None
+    changed: frozenset[str] = frozenset()
+
+    def state_of(self, read: frozenset[str]) -> str:
+        """Return the Git state of just the files that a draft read."""
+        if self.git_state == "unknown":
+            return "unknown"
+        return "dirty" if read & self.changed else "clean"
 
 
 def finish(connection: sqlite3.Connection, claim: Claim, result: Result, provenance: Provenance) -> Outcome | None:
@@ -52,6 +60,9 @@ def finish(connection: sqlite3.Connection, claim: Claim, result: Result, provena
     alerts_added = _raise_alerts(connection, claim, result, provenance)
     draft_id = "d" + sha256_text(canonical_json([candidate.id, claim.fence, provenance.run_id]))[:11]
     _insert_draft(connection, draft_id, result, outcome, provenance, now)
+    checkpoints.settle(connection, candidate.id, outcome)
+    if result.workflow and result.steps:
+        workflows.note_used(connection, result.workflow, provenance.git_commit, provenance.run_id)
     _insert_steps(connection, draft_id, result)
     _insert_decisions(connection, draft_id, result, outcome, provenance, now)
     detail = {"outcome": "drafted"} if isinstance(outcome, Drafted) else {"outcome": "held", "reason": outcome.reason}
@@ -119,18 +130,20 @@ def _insert_draft(
     connection: sqlite3.Connection, draft_id: str, result: Result, outcome: Outcome, provenance: Provenance, now: str
 ) -> None:
     held = outcome if isinstance(outcome, Held) else None
-    members = [[part.kind, part.key, sha256_text(part.content)] for part in result.bundle]
-    bundle = bundle_hash(result.bundle) if result.bundle else None
-    if bundle:
-        connection.execute("INSERT OR IGNORE INTO bundles VALUES (?, ?)", (bundle, canonical_json(sorted(members))))
+    bundle = result.bundle_hash
+    if bundle and not connection.execute("SELECT 1 FROM bundles WHERE bundle_hash = ?", (bundle,)).fetchone():
+        members = [[part.kind, part.key, sha256_text(part.content)] for part in result.bundle]
+        connection.execute("INSERT INTO bundles VALUES (?, ?)", (bundle, canonical_json(sorted(members))))
         _keep(connection, (part.content for part in result.bundle))
-    candidate = result.candidate
+    candidate, workflow = result.candidate, result.workflow
     connection.execute(
-        "INSERT INTO drafts (id, candidate_id, thread_id, engine_id, engine_served, attested, bundle_hash, git_commit, git_state, template_key, "
-        "status, hold_reason, hold_detail, body, run_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO drafts (id, candidate_id, thread_id, engine_id, engine_served, attested, fingerprint, workflow_id, workflow_version, "
+        "semantic_hash, bundle_hash, git_commit, git_state, template_key, "
+        "status, hold_reason, hold_detail, body, run_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            draft_id, candidate.id, candidate.thread_id, provenance.engine_id, result.engine_served, provenance.attested, bundle,
-            provenance.git_commit, provenance.git_state, candidate.template_key, "held" if held else "drafted",
+            draft_id, candidate.id, candidate.thread_id, provenance.engine_id, result.engine_served, provenance.attested, result.fingerprint,
+            workflow.id if workflow else None, workflow.version if workflow else None, workflow.semantic_hash if workflow else None, bundle,
+            provenance.git_commit, provenance.state_of(result.read), candidate.template_key, "held" if held else "drafted",
             held.reason if held else None, held.detail if held else None, outcome.body if isinstance(outcome, Drafted) else None,
             provenance.run_id, now,
         ),
@@ -144,16 +157,26 @@ def _keep(connection: sqlite3.Connection, contents: Iterable[str]) -> None:
 
 
 def _insert_steps(connection: sqlite3.Connection, draft_id: str, result: Result) -> None:
+    kept: dict[str, str] = {}
+    rows = []
     for step in result.steps:
-        _keep(connection, (message.content for message in step.messages))
-        messages = canonical_json([[message.role, sha256_text(message.content)] for message in step.messages])
-        connection.execute(
-            "INSERT INTO draft_steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        messages = [[message.role, [_named(piece, kept) for piece in message.parts]] for message in step.messages]
+        settings = canonical_json(step.settings) if step.settings else None
+        rows.append(
             (
-                draft_id, step.n, step.verb, step.name, step.attempt, prompt_hash(step.messages), messages, step.output,
-                step.prompt_tokens, step.completion_tokens, step.cached_tokens, step.finish_reason, step.ms,
-            ),
+                draft_id, step.n, step.verb, step.name, step.attempt, step.prompt_hash, canonical_json(messages), step.output,
+                step.prompt_tokens, step.completion_tokens, step.cached_tokens, step.finish_reason, step.ms, settings,
+            )
         )  # fmt: skip
+    connection.executemany("INSERT OR IGNORE INTO blobs VALUES (?, ?)", [(sha, text) for text, sha in kept.items()])
+    connection.executemany("INSERT INTO draft_steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def _named(piece: str, kept: dict[str, str]) -> str:
+    """Return a piece's hash; steps of a chain share most of their pieces, so each is hashed once."""
+    if piece not in kept:
+        kept[piece] = sha256_text(piece)
+    return kept[piece]
 
 
 def _insert_decisions(

@@ -137,7 +137,37 @@ CREATE TRIGGER corrections_no_update BEFORE UPDATE ON prospect_corrections
   BEGIN SELECT RAISE(ABORT, 'a correction is never changed'); END;
 """
 
-MIGRATIONS: tuple[tuple[str, str], ...] = (("m001_first", _M001),)
+# Chains. `checkpoints` keeps what a chain was answered until its candidate is decided; `workflow_versions` is what a version was used
+# with first, and `workflows_known` for whom each workflow was when it could last be read. A step's `settings` are part of its
+# prompt_hash; its `messages` are [role, [sha256 of each piece]].
+_M002 = """
+ALTER TABLE draft_steps ADD COLUMN settings TEXT;
+ALTER TABLE drafts ADD COLUMN fingerprint TEXT;
+CREATE INDEX drafts_by_workflow ON drafts (workflow_id, workflow_version);
+
+CREATE TABLE checkpoints (
+  candidate_id TEXT NOT NULL, n INTEGER NOT NULL, attempt INTEGER NOT NULL,
+  prompt_hash TEXT NOT NULL, completion TEXT NOT NULL,
+  PRIMARY KEY (candidate_id, n, attempt)
+) WITHOUT ROWID;
+
+CREATE TABLE workflow_versions (
+  workflow_id TEXT NOT NULL, version TEXT NOT NULL, semantic_hash TEXT NOT NULL,
+  git_commit TEXT, run_id TEXT, first_used_at TEXT NOT NULL,
+  PRIMARY KEY (workflow_id, version)
+) WITHOUT ROWID;
+
+CREATE TABLE workflows_known (
+  workflow_id TEXT PRIMARY KEY, applies TEXT NOT NULL, source TEXT NOT NULL, seen_at TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE engine_probes (
+  seq INTEGER PRIMARY KEY, engine_id TEXT NOT NULL, ok INTEGER NOT NULL, result TEXT NOT NULL, at TEXT NOT NULL
+);
+CREATE INDEX engine_probes_by_engine ON engine_probes (engine_id, seq);
+"""
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (("m001_first", _M001), ("m002_chains", _M002))
 TRIGGERS = frozenset(
     {"audit_no_update", "audit_no_delete", "audit_no_replace", "drafts_no_update", "corrections_no_update"}
 )

@@ -61,17 +61,30 @@ def _step(connection: sqlite3.Connection, row: sqlite3.Row, *, prompt: bool) -> 
 def messages(connection: sqlite3.Connection, step: sqlite3.Row) -> tuple[PromptPart, ...]:
     """Rebuild a step's exact messages from the database alone. Raises StoreError when they are not what was sent."""
     parts = []
-    for role, sha in json.loads(step["messages"]):
-        blob = connection.execute("SELECT content FROM blobs WHERE sha256 = ?", (sha,)).fetchone()
-        if blob is None:
-            raise StoreError(f"A part of the prompt of {step['draft_id']} is gone from the database ({sha[:12]}).")
-        parts.append(PromptPart(role=role, content=blob["content"]))
-    if prompt_hash(parts) != step["prompt_hash"]:
+    for role, pieces in json.loads(step["messages"]):
+        found = []
+        for sha in [pieces] if isinstance(pieces, str) else pieces:
+            blob = connection.execute("SELECT content FROM blobs WHERE sha256 = ?", (sha,)).fetchone()
+            if blob is None:
+                raise StoreError(f"A part of the prompt of {step['draft_id']} is gone from the database ({sha[:12]}).")
+            found.append(blob["content"])
+        parts.append(PromptPart.of(role, *found))
+    if prompt_hash(parts, json.loads(step["settings"] or "null")) != step["prompt_hash"]:
         raise StoreError(
             f"The prompt of {step['draft_id']} is not what was sent.",
             hint="`draftctl audit verify` looks at everything.",
         )
     return tuple(parts)
+
+
+def drafts_by_workflow(connection: sqlite3.Connection, workflow_id: str) -> list[dict[str, Any]]:
+    """Return how many drafts and holds each version of a workflow made, by build."""
+    rows = connection.execute(
+        "SELECT workflow_version AS version, engine_id, sum(status = 'drafted') AS drafted, sum(status = 'held') AS held FROM drafts "
+        "WHERE workflow_id = ? GROUP BY 1, 2 ORDER BY 1, 2",
+        (workflow_id,),
+    )
+    return [dict(row) for row in rows]
 
 
 def drafts(connection: sqlite3.Connection, *, status: str | None, limit: int) -> list[dict[str, Any]]:

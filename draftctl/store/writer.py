@@ -18,6 +18,7 @@ from draftctl.failpoints import reach
 from draftctl.store.db import connect, store_errors
 
 Job = Callable[[sqlite3.Connection], Any]
+_Item = tuple[Job, "asyncio.Future[Any] | None"]
 T = TypeVar("T")
 
 MAX_GROUP = 256
@@ -31,7 +32,7 @@ class Writer:
     def __init__(self, path: Path, loop: asyncio.AbstractEventLoop) -> None:
         self._path = path
         self._loop = loop
-        self._jobs: queue.SimpleQueue[tuple[Job, asyncio.Future[Any]] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="draftctl-writer", daemon=True)
 
     def start(self) -> None:
@@ -49,6 +50,10 @@ class Writer:
         self._jobs.put((job, future))
         return await future
 
+    def post(self, job: Job) -> None:
+        """Run a job in the next group, and let nobody wait for it; it is committed before any job that comes after it."""
+        self._jobs.put((job, None))
+
     def _work(self) -> None:
         connection: sqlite3.Connection | None = None
         while True:
@@ -61,16 +66,20 @@ class Writer:
                         done = _commit(connection, [job for job, _ in group])
                 except StoreError as error:
                     done = [error] * len(group)
-                self._loop.call_soon_threadsafe(_answer, [future for _, future in group], done)
+                awaited = [
+                    (future, value) for (_, future), value in zip(group, done, strict=True) if future is not None
+                ]
+                if awaited:
+                    self._loop.call_soon_threadsafe(_answer, awaited)
             if last:
                 if connection is not None:
                     connection.close()
                 return
             time.sleep(max(GAP_S, GAP_SHARE * (time.monotonic() - started)))
 
-    def _next_group(self) -> tuple[list[tuple[Job, asyncio.Future[Any]]], bool]:
+    def _next_group(self) -> tuple[list[_Item], bool]:
         """Wait for a job, then take all that wait with it, up to MAX_GROUP; the second value says whether to end."""
-        group: list[tuple[Job, asyncio.Future[Any]]] = []
+        group: list[_Item] = []
         item = self._jobs.get()
         while item is not None:
             group.append(item)
@@ -114,8 +123,8 @@ def _one(connection: sqlite3.Connection, job: Job) -> Any:
     return value
 
 
-def _answer(futures: list[asyncio.Future[Any]], values: list[Any]) -> None:
-    for future, value in zip(futures, values, strict=True):
+def _answer(awaited: list[tuple[asyncio.Future[Any], Any]]) -> None:
+    for future, value in awaited:
         if future.cancelled():
             continue
         if isinstance(value, Exception):

@@ -1,0 +1,120 @@
+"""What counts as an answer of a step: reasoning cut away, constraints checked again here, the reply's body checked whole. Pure."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from draftctl.control_tokens import find_control_token
+from draftctl.models import canonical_json
+from draftctl.workflow import Step
+
+_CLOSED = re.compile(r"<think>.*?</think>", re.DOTALL | re.IGNORECASE)
+_MARK = re.compile(r"</?think\b", re.IGNORECASE)
+_LEAK_CHARS = 40
+_SENTENCE = re.compile(r"[^.!?\n]+[.!?]?")
+CRITIQUE_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["ok", "reasons"],
+    "properties": {
+        "ok": {"type": "boolean"},
+        "reasons": {"type": "array", "maxItems": 3, "items": {"type": "string", "maxLength": 160}},
+    },
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why an answer does not count: the hold reason, a detail without any text of a message, and what the model is told."""
+
+    reason: str
+    detail: str = ""
+    told: str = ""
+
+
+def without_reasoning(text: str) -> str:
+    """Return the text outside `<think>...</think>`; an unclosed mark stays and is a fault."""
+    return _CLOSED.sub("", text).strip()
+
+
+def whole(text: str, finish_reason: str) -> Fault | None:
+    """Say why a completion is no whole answer, whatever its step."""
+    if finish_reason != "stop":
+        told = "it was cut off before its end; write it shorter" if finish_reason == "length" else ""
+        return Fault(reason="truncated", detail=f"finish_reason {finish_reason!r}", told=told)
+    visible = without_reasoning(text)
+    if not visible:
+        return Fault(reason="empty", detail="reasoning alone" if text.strip() else "")
+    if _MARK.search(visible):
+        return Fault(reason="gate:think_leak", detail="reply, rule unclosed <think>")
+    return None
+
+
+def read_value(step: Step, text: str) -> Any | Fault:
+    """Return what a step leaves for later ones: text, the option, or the object; a Fault when it is not what was asked for."""
+    visible = without_reasoning(text)
+    match step.verb:
+        case "choose":
+            return visible if visible in step.options else Fault(reason="invalid_step", detail="not one of the options")
+        case "extract":
+            return _object(visible, step.schema or {})
+        case "critique":
+            return _object(visible, CRITIQUE_SCHEMA)
+        case _:
+            return visible
+
+
+def _object(text: str, schema: Mapping[str, Any]) -> Any | Fault:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return Fault(reason="invalid_step", detail="not JSON")
+    error = next(_validator(canonical_json(schema)).iter_errors(value), None)
+    if error is not None:
+        place = ".".join(map(str, error.absolute_path)) or "the object"
+        return Fault(reason="invalid_step", detail=f"{place}: breaks `{error.validator}` of the schema")
+    return value
+
+
+@lru_cache(maxsize=256)
+def _validator(schema: str) -> Any:
+    from jsonschema import Draft202012Validator  # noqa: PLC0415  (70 ms that only a chain with a schema pays)
+
+    return Draft202012Validator(json.loads(schema))
+
+
+def body_fault(body: str, max_chars: int, extra: tuple[str, ...]) -> Fault | None:
+    """Say why a reply's body cannot serve, before the gates look: too long, or a control token in it."""
+    over = len(body) - max_chars
+    if over > 0:
+        return Fault(
+            reason="over_length",
+            detail=f"{over} characters over {max_chars}",
+            told=f"it is {over} characters over {max_chars}",
+        )
+    if find_control_token(body, extra):
+        return Fault(reason="control_token", detail="in the reply", told="it had marks like <this> in it")
+    return None
+
+
+def leaks(body: str, private: Iterable[str], allowed: Iterable[str]) -> bool:
+    """Say whether the body repeats a sentence of a private text (at least 40 characters, case and blanks aside).
+
+    A sentence that also stands in an allowed text (the thread, the canon) is no leak.
+    """
+    flat = _flat(body)
+    found = {sentence for text in private for sentence in _sentences(text) if sentence in flat}
+    return bool(found) and any(all(sentence not in _flat(text) for text in allowed) for sentence in found)
+
+
+@lru_cache(maxsize=1024)
+def _sentences(text: str) -> tuple[str, ...]:
+    found = (_flat(match[0]).strip(" .!?-") for match in _SENTENCE.finditer(text))
+    return tuple(sentence for sentence in found if len(sentence) >= _LEAK_CHARS)
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.casefold().split())

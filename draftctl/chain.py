@@ -1,0 +1,342 @@
+"""One chain: the steps of a workflow, each on top of what the ones before it left, down to a reply or a hold. Pure.
+
+Every completion is kept through `Memory` as it comes; a chain that is run again is asked for nothing that it was answered before.
+A reply that does not pass goes back with the reason, as often as the step that refused it allows, and then the candidate holds.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from draftctl.answers import CRITIQUE_SCHEMA, Fault, body_fault, leaks, read_value, whole, without_reasoning
+from draftctl.context import Context
+from draftctl.control_tokens import find_control_token
+from draftctl.engines.base import Completion, Engine, EngineRefused, Request
+from draftctl.errors import EngineUnreachable
+from draftctl.models import Candidate, Drafted, Finding, Held, Outcome, PromptPart, prompt_hash
+from draftctl.models import Step as Asked
+from draftctl.prompt import ContextRole, again, first_messages, instruction, next_messages, thread_piece
+from draftctl.rendering import Facts, Prompts, RenderError
+from draftctl.workflow import Step, Workflow
+
+TRIES = 2  # of a think, choose, extract or critique whose answer is none
+Gates = Callable[[str, Sequence[str] | None], list[tuple[str, str]]]
+
+
+class Memory(Protocol):
+    """What was answered before, and where to keep what is answered now."""
+
+    def recall(self, n: int, attempt: int, prompt: str) -> Completion | None:
+        """Return the completion of this very request, if an earlier run of the chain has it."""
+        ...
+
+    def keep(self, n: int, attempt: int, prompt: str, completion: Completion) -> None:
+        """Keep a completion; nobody waits for it."""
+        ...
+
+
+class NoMemory:
+    """Remembers nothing."""
+
+    def recall(self, _n: int, _attempt: int, _prompt: str) -> Completion | None:
+        """Return None."""
+        return None
+
+    def keep(self, _n: int, _attempt: int, _prompt: str, _completion: Completion) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainDeps:
+    """What a chain is handed: the engine, where its context goes, its sampling, the tokens of its tokenizer, and the gates."""
+
+    engine: Engine
+    prompts: Prompts
+    context_role: ContextRole = "user"
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    extra_tokens: tuple[str, ...] = ()
+    notes: Facts
+    body_hits: Gates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainResult:
+    """What a chain came to, every request with its answer, and what was decided on the way."""
+
+    outcome: Outcome
+    steps: tuple[Asked, ...]
+    findings: tuple[Finding, ...]
+    served: str | None
+    fingerprint: str | None
+    answered: bool
+
+
+class _Hold(Exception):
+    def __init__(self, held: Held) -> None:
+        super().__init__(held.reason)
+        self.held = held
+
+
+async def run_chain(
+    candidate: Candidate, workflow: Workflow, context: Context, deps: ChainDeps, memory: Memory
+) -> ChainResult:
+    """Run a chain to its end. Raises nothing that an engine or a model may do; bugs pass through."""
+    run = _Run(candidate, workflow, context, deps, memory)
+    try:
+        outcome: Outcome = await run.to_the_end()
+    except _Hold as hold:
+        outcome = hold.held
+    return ChainResult(
+        outcome=outcome,
+        steps=tuple(run.asked),
+        findings=tuple(run.findings),
+        served=run.served,
+        fingerprint=run.fingerprint,
+        answered=run.answered,
+    )
+
+
+def facts_of(candidate: Candidate, notes: Facts, left: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a step's text may name."""
+    said = [{"role": m.role, "text": m.text, "at": m.at or ""} for m in candidate.messages]
+    return {
+        "candidate": Facts("candidate", {
+            "id": candidate.id, "archetype": candidate.archetype or "", "state": candidate.state or "",
+            "template_key": candidate.template_key or "", "mode": candidate.mode or "", "received_at": candidate.received_at or "",
+        }),
+        "thread": Facts("thread", {"id": candidate.thread_id, "messages": said, "last": candidate.inbound[-1]}),
+        "steps": Facts("steps", left),
+        "atoms": Facts("atoms", candidate.usable_atoms),
+        "pastebin": notes,
+    }  # fmt: skip
+
+
+def step_instruction(step: Step, text: str, max_chars: int) -> str:
+    """Return the turn that a step's rendered text becomes."""
+    return instruction(step.verb, text, options=step.options, schema=step.schema, max_chars=max_chars)
+
+
+def step_settings(step: Step, workflow: Workflow, sampling: Mapping[str, Any], seed: str) -> dict[str, Any]:
+    """Return what goes with a step's messages: the sampling (engine's, then workflow's, then step's), token limit and constraint."""
+    settings: dict[str, Any] = {**sampling, **workflow.sampling, **step.sampling, "max_tokens": step.max_tokens}
+    if settings.get("seed") == "thread":
+        settings["seed"] = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4]) >> 1
+    if step.verb == "choose":
+        settings["structured_outputs"] = {"choice": list(step.options)}
+    elif step.verb in ("extract", "critique"):
+        schema = step.schema if step.verb == "extract" else CRITIQUE_SCHEMA
+        named = {"name": step.name, "strict": True, "schema": schema}
+        settings["response_format"] = {"type": "json_schema", "json_schema": named}
+    return settings
+
+
+class _Run:
+    """The state of one chain while it runs."""
+
+    def __init__(
+        self, candidate: Candidate, workflow: Workflow, context: Context, deps: ChainDeps, memory: Memory
+    ) -> None:
+        self._candidate = candidate
+        self._workflow = workflow
+        self._context = context
+        self._deps = deps
+        self._memory = memory
+        self._messages: tuple[PromptPart, ...] = ()
+        self._answer = ""  # what the last step answered, not yet a turn of the conversation
+        self._left: dict[str, Any] = {}
+        self._tries: dict[int, int] = {}
+        self._redrafts: dict[int, int] = {}
+        self._body = ""
+        self._private = [part.content for part in context.bundle if part.kind == "text"]
+        self._facts: dict[str, Any] = facts_of(candidate, deps.notes, self._left)
+        self.asked: list[Asked] = []
+        self.findings: list[Finding] = []
+        self.served: str | None = None
+        self.fingerprint: str | None = None
+        self.answered = False
+
+    async def to_the_end(self) -> Drafted:
+        """Run step after step; a step that refuses the reply sends the chain back to its draft."""
+        index = 0
+        told = ""
+        while index < len(self._workflow.steps):
+            step = self._workflow.steps[index]
+            if self._skips(step):
+                index += 1
+                continue
+            fault = self._check(step) if step.verb == "check" else await self._ask(index, step, told)
+            told = ""
+            if fault is None:
+                index += 1
+                continue
+            self._count_redraft(index, step, fault)
+            index, told = self._workflow.draft, fault.told
+        return Drafted(body=self._body)
+
+    def _skips(self, step: Step) -> bool:
+        if step.when is None:
+            return False
+        self._facts["steps"] = Facts("steps", self._left)
+        try:
+            skipped = not self._deps.prompts.holds(step.when, self._facts)
+        except RenderError as error:
+            raise _Hold(_unrenderable(step, error)) from error
+        if skipped:
+            self.findings.append(Finding(kind="step", outcome="skipped", detail=step.name))
+        return skipped
+
+    def _check(self, step: Step) -> Fault | None:
+        hits = self._deps.body_hits(self._body, step.gates)
+        return _gate_fault(hits) if hits else None
+
+    def _count_redraft(self, index: int, step: Step, fault: Fault) -> None:
+        """Allow one more draft, or hold with the reason why the last one did not pass."""
+        done = self._redrafts.get(index, 0)
+        if done >= step.redrafts:
+            raise _Hold(Held(reason=fault.reason, detail=fault.detail, on_body=True))
+        self._redrafts[index] = done + 1
+        self.findings.append(Finding(kind="step", outcome="redraft", reason=fault.reason, detail=fault.detail))
+
+    async def _ask(self, index: int, step: Step, told: str) -> Fault | None:
+        """Ask one step, as often as it may be; return why the reply must be drafted anew, or None to go on."""
+        repeat = not told and self._tries.get(index, 0) > 0 and step.verb == "draft"
+        messages = self._messages if repeat else self._next(step, told)
+        tries = 1 if step.verb == "draft" else TRIES
+        fault: Fault | None = None
+        for _ in range(tries):
+            completion = await self._complete(index, step, messages)
+            fault = whole(completion.text, completion.finish_reason)
+            if step.verb == "draft":
+                return self._take_body(messages, completion, fault)
+            value = fault or read_value(step, completion.text)
+            if not isinstance(value, Fault):
+                return self._take(step, messages, completion, value)
+            fault = value
+        assert fault is not None  # noqa: S101  (the loop ran)
+        raise _Hold(Held(reason=fault.reason, detail=f"step {step.name}: {fault.detail}", on_body=True))
+
+    def _next(self, step: Step, told: str) -> tuple[PromptPart, ...]:
+        """Return the conversation with this step's turn at its end; nothing that looks like a control token may be in it."""
+        max_chars = self._workflow.steps[self._workflow.draft].max_chars
+        if told:
+            turn = again(told, max_chars)
+        else:
+            self._facts["steps"] = Facts("steps", self._left)
+            try:
+                text = self._deps.prompts.render(step.text, self._facts)
+            except RenderError as error:
+                raise _Hold(_unrenderable(step, error)) from error
+            turn = step_instruction(step, text, max_chars)
+        extra = self._deps.extra_tokens
+        if self._messages:
+            messages = next_messages(self._messages, self._answer, turn, extra)
+            new = [part.content for part in messages[-2:]]
+        else:
+            thread = thread_piece(self._candidate, extra)
+            messages = first_messages(self._context.piece, thread, turn, self._deps.context_role)
+            new = [self._context.piece, thread, turn]
+        if any(find_control_token(text, extra) for text in new):
+            raise _Hold(Held(reason="control_token", detail=f"step {step.name}", on_body=True))
+        self._private.append(step.text)
+        return messages
+
+    async def _complete(self, index: int, step: Step, messages: tuple[PromptPart, ...]) -> Completion:
+        """Get one completion: from memory, or from the engine."""
+        attempt = self._tries.get(index, 0) + 1
+        self._tries[index] = attempt
+        seed = f"{self._candidate.thread_id}\0{step.name}\0{attempt}"
+        settings = step_settings(step, self._workflow, self._deps.sampling, seed)
+        hashed = prompt_hash(messages, settings)
+        completion = self._memory.recall(index + 1, attempt, hashed)
+        recalled = completion is not None
+        if completion is None:
+            completion = await self._send(messages, settings)
+            self.answered = True
+            self._memory.keep(index + 1, attempt, hashed, completion)
+        self.served, self.fingerprint = completion.model, completion.fingerprint
+        self.asked.append(
+            Asked(
+                n=index + 1, verb=step.verb, name=step.name, attempt=attempt, messages=messages, settings=settings, prompt_hash=hashed,
+                output=completion.text, finish_reason=completion.finish_reason, prompt_tokens=completion.prompt_tokens,
+                completion_tokens=completion.completion_tokens, cached_tokens=completion.cached_tokens, ms=completion.ms,
+                recalled=recalled,
+            )
+        )  # fmt: skip
+        if completion.model != self._deps.engine.id:
+            raise _Hold(Held(reason="wrong_build", detail=f"the server says {completion.model[:80]!r}", on_body=True))
+        return completion
+
+    async def _send(self, messages: tuple[PromptPart, ...], settings: Mapping[str, Any]) -> Completion:
+        request = Request(
+            engine_id=self._deps.engine.id,
+            messages=messages,
+            settings=settings,
+            prefix=self._context.bundle_hash,
+            chain=self._candidate.id,
+        )
+        try:
+            return await self._deps.engine.complete(request)
+        except EngineUnreachable as error:
+            raise _Hold(Held(reason="engine_unavailable", detail=error.message)) from error
+        except EngineRefused as error:
+            self.answered = error.reason != "prompt_too_long" or self.answered
+            raise _Hold(Held(reason=error.reason, detail=error.message, on_body=True)) from error
+
+    def _take(self, step: Step, messages: tuple[PromptPart, ...], completion: Completion, value: Any) -> Fault | None:
+        """Keep what a step left; a critique that says no is a reason to draft anew."""
+        self._messages, self._answer = messages, without_reasoning(completion.text)
+        if step.verb == "critique":
+            if value["ok"]:
+                return None
+            said = "; ".join(value["reasons"]) or "it did not pass the review"
+            return Fault(reason="critique", detail=f"step {step.name}", told=said)
+        self._left[step.name] = Facts(f"steps.{step.name}", value) if isinstance(value, Mapping) else value
+        if step.verb == "think":
+            self._private.append(self._answer)
+        return None
+
+    def _take_body(self, messages: tuple[PromptPart, ...], completion: Completion, fault: Fault | None) -> Fault | None:
+        """Let a completion through as the body only if it is whole and past every gate."""
+        self._messages = messages
+        self._answer = body = without_reasoning(completion.text)
+        if fault is None:
+            max_chars = self._workflow.steps[self._workflow.draft].max_chars
+            fault = body_fault(body, max_chars, self._deps.extra_tokens)
+        if fault is None and leaks(body, self._private, self._open()):
+            fault = Fault(
+                reason="gate:think_leak",
+                detail="reply, rule step-text",
+                told="it repeated private notes or instructions",
+            )
+        if fault is None:
+            hits = self._deps.body_hits(body, None)
+            self.findings += [
+                Finding(kind="gate", outcome="hold", reason=name, detail=f"body {rule}") for name, rule in hits
+            ]
+            fault = _gate_fault(hits) if hits else None
+        if fault is None:
+            self._body = body
+        elif not body:
+            return Fault(
+                reason=fault.reason, detail=fault.detail
+            )  # there is nothing to answer to: the same request again
+        return fault
+
+    def _open(self) -> list[str]:
+        """Return what a reply may repeat: what stands in the thread, and the notes."""
+        notes = [part.content for part in self._context.bundle if part.kind == "note"]
+        return [message.text for message in self._candidate.messages] + notes
+
+
+def _gate_fault(hits: Sequence[tuple[str, str]]) -> Fault:
+    name, rule = hits[0]
+    return Fault(
+        reason=f"gate:{name}", detail=f"reply, rule {rule}", told=f"it breaks the rule '{name.replace('_', ' ')}'"
+    )
+
+
+def _unrenderable(step: Step, error: RenderError) -> Held:
+    if error.missing_atom:
+        return Held(reason="missing_atom", detail=f"step {step.name} needs `{error.missing_atom}`")
+    return Held(reason="workflow_invalid", detail=f"step {step.name}: {error}")

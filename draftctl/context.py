@@ -1,0 +1,77 @@
+"""What a chain reads before its first step: the shared texts of its prompt, and the bundle that is hashed. Pure.
+
+The bundle covers every text that can reach the prompt or decide about the reply, so two drafts with one bundle hash were told the
+same; what is per candidate (thread, atoms) is in the prompt itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from draftctl.canon import NOTES, SAFETY, Canon, Note
+from draftctl.chainset import PARTIALS, text_path
+from draftctl.gates import RULESET
+from draftctl.manifest import Manifest, manifest_path
+from draftctl.models import BundlePart, bundle_hash, canonical_json
+from draftctl.prompt import ContextText, context_piece
+from draftctl.rendering import RENDERER_VERSION, named_in, unfilled
+from draftctl.workflow import Workflow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The shared piece of the prompt, the bundle with its hash, and the workspace paths that were read."""
+
+    piece: str
+    bundle: tuple[BundlePart, ...]
+    bundle_hash: str
+    read: frozenset[str]
+
+
+def gather(
+    workflow: Workflow, note: Note, canon: Canon, partials: Mapping[str, str], manifest: Manifest, persona: str
+) -> Context:
+    """Put together the context of one workflow and one note."""
+    notes = _notes(workflow, note, canon)
+    files = {
+        path: canon.texts[path]
+        for item in workflow.context
+        if item.kind != "canon" and (path := text_path(item)) in canon.texts
+    }
+    kinds = {text_path(item): item.kind for item in workflow.context if item.kind != "canon"}
+    texts = [ContextText(kind=kinds[path], key=path, text=text) for path, text in files.items()]
+    texts += [ContextText(kind="canon", key=n.key, text=f"{n.key} {n.name}: {unfilled(n.text)}") for n in notes]
+    named = [
+        found for step in workflow.steps for key, _ in named_in(step.text, "pastebin") if (found := canon.find(key))
+    ]
+    parts = (
+        BundlePart(kind="workflow", key=workflow.id, content=workflow.semantic),
+        *(BundlePart(kind="note", key=n.key, content=n.text) for n in dict.fromkeys((*notes, *named))),
+        *(BundlePart(kind="text", key=path, content=text) for path, text in files.items()),
+        *(BundlePart(kind="partial", key=name, content=partials[name]) for name in workflow.partials),
+        BundlePart(kind="manifest", key=manifest.id, content=canonical_json(manifest.model_dump(mode="json"))),
+        BundlePart(kind="persona", key="name", content=persona),
+        BundlePart(kind="renderer", key="version", content=RENDERER_VERSION),
+        BundlePart(kind="gates", key="ruleset", content=RULESET),
+        *canon.safety_parts,
+    )
+    read = {
+        workflow.path,
+        manifest_path(manifest.id),
+        NOTES,
+        SAFETY,
+        *files,
+        *(PARTIALS + name for name in workflow.partials),
+    }
+    extra = manifest.special_tokens
+    return Context(
+        piece=context_piece(persona, texts, extra), bundle=parts, bundle_hash=bundle_hash(parts), read=frozenset(read)
+    )
+
+
+def _notes(workflow: Workflow, note: Note, canon: Canon) -> list[Note]:
+    """Return the notes that the context names, in order, each once."""
+    found: list[Note] = []
+    for item in workflow.context:
+        if item.kind == "canon":
+            found += [named for key in item.keys if (named := canon.find(key))] if item.keys else [note]
+    return list(dict.fromkeys(found))

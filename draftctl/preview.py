@@ -1,0 +1,69 @@
+"""What a chain would send for one candidate, without asking anybody: what earlier steps would leave stands as `{{ steps.<name> }}`. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from draftctl.chain import facts_of, step_instruction, step_settings
+from draftctl.context import Context
+from draftctl.manifest import Manifest
+from draftctl.models import Candidate, PromptPart, prompt_hash
+from draftctl.prompt import first_messages, next_messages, thread_piece
+from draftctl.rendering import Facts, Prompts
+from draftctl.workflow import Workflow
+
+
+class _Left:
+    """Stands for what a step would leave: it prints as its own name, has every part, and counts as true."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, part: str) -> "_Left":
+        if part.startswith("__"):
+            raise AttributeError(part)
+        return _Left(f"{self._name}.{part}")
+
+    def __getitem__(self, part: object) -> "_Left":
+        return _Left(f"{self._name}.{part}")
+
+    def __iter__(self) -> Iterator["_Left"]:
+        return iter((self,))
+
+    def __str__(self) -> str:
+        return f"{{{{ {self._name} }}}}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Previewed:
+    """One step's request as it would be sent."""
+
+    n: int
+    verb: str
+    messages: tuple[PromptPart, ...]
+    prompt_hash: str
+
+
+def preview(
+    candidate: Candidate, workflow: Workflow, context: Context, manifest: Manifest, prompts: Prompts, notes: Facts
+) -> list[Previewed]:
+    """Return every request of a chain in which nothing is left out or asked twice. Raises RenderError."""
+    left: dict[str, _Left] = {}
+    messages: tuple[PromptPart, ...] = ()
+    answer = ""
+    found = []
+    max_chars = workflow.steps[workflow.draft].max_chars
+    for n, step in enumerate(workflow.steps, start=1):
+        if step.verb == "check":
+            continue
+        facts = facts_of(candidate, notes, left)
+        turn = step_instruction(step, prompts.render(step.text, facts), max_chars)
+        if messages:
+            messages = next_messages(messages, answer, turn, manifest.special_tokens)
+        else:
+            thread = thread_piece(candidate, manifest.special_tokens)
+            messages = first_messages(context.piece, thread, turn, manifest.serve.context_role)
+        settings = step_settings(step, workflow, manifest.sampling, f"{candidate.thread_id}\0{step.name}\0{1}")
+        found.append(Previewed(n=n, verb=step.verb, messages=messages, prompt_hash=prompt_hash(messages, settings)))
+        left[step.name] = _Left(f"steps.{step.name}")
+        answer = str(left[step.name])
+    return found

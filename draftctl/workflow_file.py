@@ -1,0 +1,100 @@
+"""The shape of a workflow file: the seed's seven keys and their optional siblings, strict."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from draftctl.yamlfile import Strict
+
+VERBS = ("think", "choose", "extract", "draft", "check", "critique")
+
+
+class _File(Strict):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)
+
+
+class AppliesToFile(_File):
+    """For whom a workflow is; an empty list means any."""
+
+    archetypes: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    template_keys: tuple[str, ...] = Field(default=(), alias="templateKeys")
+
+
+class ContextFile(_File):
+    """One entry of `context` that names its files or notes."""
+
+    pastebin: tuple[str, ...] | None = None
+    voice: str | None = None
+    rules: str | None = None
+    safety: str | None = None
+
+
+class SamplingFile(_File):
+    """What goes to the server with a request; absent means the engine's own."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=-1)] | None = None
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0, le=2)] | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    seed: int | Literal["thread"] | None = None
+
+
+class OnFailFile(_File):
+    """What happens when a reply does not pass: so many redrafts, then it holds."""
+
+    redraft: Annotated[int, Field(ge=0, le=5)] | None = None
+    then: Literal["hold"] = "hold"
+
+
+class StepFile(_File):
+    """One step as it is written: exactly one verb, and its siblings."""
+
+    think: str | None = None
+    choose: str | None = None
+    extract: str | None = None
+    draft: str | None = None
+    check: tuple[str, ...] | None = None
+    critique: str | None = None
+    name: str | None = Field(default=None, alias="as")
+    when: str | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=4096)] | None = None
+    max_chars: Annotated[int, Field(ge=1, le=2000)] | None = None
+    sampling: SamplingFile | None = None
+    json_schema: dict[str, Any] | None = Field(default=None, alias="schema")
+    options: tuple[str, ...] | None = None
+    on_fail: OnFailFile | None = None
+
+
+class ExamplesFile(_File):
+    """Few-shot examples from corrections: which fields must match, how many, how long in all."""
+
+    from_: Literal["corrections"] = Field(default="corrections", alias="from")
+    match: tuple[Literal["templateKey", "archetype", "state"], ...] = ("templateKey",)
+    max: Annotated[int, Field(ge=0, le=32)] = 4
+    max_chars: Annotated[int, Field(ge=1)] = 1200
+
+
+class WorkflowFile(_File):
+    """The whole of a workflow file."""
+
+    id: str
+    name: str
+    version: str
+    description: str = ""
+    applies_to: AppliesToFile = Field(default=AppliesToFile(), alias="appliesTo")
+    context: tuple[str | ContextFile, ...] = ()
+    steps: tuple[StepFile, ...]
+    engine: str
+    sampling: SamplingFile = SamplingFile()
+    examples: ExamplesFile | None = None
+    priority: int = 0
+    tests: tuple[Any, ...] = ()
+
+
+def verbs_of(step: StepFile) -> list[str]:
+    """Return the verbs that a step has; a right one has exactly one."""
+    return [verb for verb in VERBS if getattr(step, verb) is not None]
