@@ -14,6 +14,7 @@ from draftctl.workflow import Step
 _CLOSED = re.compile(r"<think>.*?</think>", re.DOTALL | re.IGNORECASE)
 _MARK = re.compile(r"</?think\b", re.IGNORECASE)
 _LEAK_CHARS = 40
+_THOUGHT_CHARS = 20
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]?")
 CRITIQUE_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -96,18 +97,25 @@ def body_fault(body: str, max_chars: int, extra: tuple[str, ...]) -> Fault | Non
             told=f"it is {over} characters over {max_chars}",
         )
     if find_control_token(body, extra):
-        return Fault(reason="control_token", detail="in the reply", told="it had marks like <this> in it")
+        return Fault(reason="control_token", detail="in the reply", told="it had a program's marks in it")
     return None
 
 
-def leaks(body: str, private: Iterable[str], allowed: Iterable[str]) -> bool:
-    """Say whether the body repeats a sentence of a private text (at least 40 characters, case and blanks aside).
+def leaks(body: str, told: Iterable[str], thoughts: Iterable[str], allowed: Iterable[str]) -> bool:
+    """Say whether the body repeats a private text: a long sentence of what the model was told, or a line of what it thought.
 
-    A sentence that also stands in an allowed text (the thread, the canon) is no leak.
+    What also stands in an allowed text (the thread, the canon) is no leak; case and blanks count for nothing.
     """
     flat = _flat(body)
-    found = {sentence for text in private for sentence in _sentences(text) if sentence in flat}
-    return bool(found) and any(all(sentence not in _flat(text) for text in allowed) for sentence in found)
+    found = {sentence for text in told for sentence in _sentences(text) if sentence in flat}
+    found |= {line for text in thoughts for line in _lines(text) if line in flat}
+    return bool(found) and any(all(part not in _flat(text) for text in allowed) for part in found)
+
+
+def _lines(text: str) -> list[str]:
+    """Return a thought's lines that say something: a short one may well be the reply itself."""
+    lines = (_flat(line).strip(" .!?-*") for line in text.splitlines())
+    return [line for line in lines if len(line) >= _THOUGHT_CHARS]
 
 
 @lru_cache(maxsize=1024)

@@ -148,7 +148,8 @@ class _Run:
         self._tries: dict[int, int] = {}
         self._redrafts: dict[int, int] = {}
         self._body = ""
-        self._private = [part.content for part in context.bundle if part.kind == "text"]
+        self._told = [part.content for part in context.bundle if part.kind == "text"]
+        self._thoughts: list[str] = []
         self._facts: dict[str, Any] = facts_of(candidate, deps.notes, self._left)
         self.asked: list[Asked] = []
         self.findings: list[Finding] = []
@@ -238,7 +239,7 @@ class _Run:
             new = [self._context.piece, thread, turn]
         if any(find_control_token(text, extra) for text in new):
             raise _Hold(Held(reason="control_token", detail=f"step {step.name}", on_body=True))
-        self._private.append(step.text)
+        self._told.append(step.text)
         return messages
 
     async def _complete(self, index: int, step: Step, messages: tuple[PromptPart, ...]) -> Completion:
@@ -293,7 +294,7 @@ class _Run:
             return Fault(reason="critique", detail=f"step {step.name}", told=said)
         self._left[step.name] = Facts(f"steps.{step.name}", value) if isinstance(value, Mapping) else value
         if step.verb == "think":
-            self._private.append(self._answer)
+            self._thoughts.append(self._answer)
         return None
 
     def _take_body(self, messages: tuple[PromptPart, ...], completion: Completion, fault: Fault | None) -> Fault | None:
@@ -303,7 +304,7 @@ class _Run:
         if fault is None:
             max_chars = self._workflow.steps[self._workflow.draft].max_chars
             fault = body_fault(body, max_chars, self._deps.extra_tokens)
-        if fault is None and leaks(body, self._private, self._open()):
+        if fault is None and leaks(body, self._told, self._thoughts, self._open()):
             fault = Fault(
                 reason="gate:think_leak",
                 detail="reply, rule step-text",

@@ -15,6 +15,7 @@ from draftctl.starter import make_workspace
 from draftctl.store.db import open_database
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+BUILD = "do-gpu-mistral-nemo-12b-uncensored_2026-06-29.1"  # a shipped one
 MACHINE = {
     k: v
     for k, v in os.environ.items()

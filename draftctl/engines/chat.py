@@ -22,7 +22,6 @@ from draftctl.errors import EngineUnreachable
 MAX_REPLY_BYTES = 4 * 1024 * 1024
 COOL_DOWN_S = 5.0  # how long an endpoint that failed comes last
 MAX_WAIT_S = 30.0
-FIRST_WAIT_S = 0.25
 OK = 200
 
 
@@ -39,6 +38,7 @@ class ChatEngine:
         request_timeout_s: float = 120,
         connect_timeout_s: float = 5,
         max_model_len: int | None = None,
+        first_wait_s: float = 0.25,
     ) -> None:
         self.id = engine_id
         self.sent = 0
@@ -47,6 +47,9 @@ class ChatEngine:
             {"Authorization": f"Bearer {api_key}"} if api_key else {}
         )
         self._tries = tries
+        self._backoff = tenacity.wait_exponential(multiplier=first_wait_s, max=MAX_WAIT_S) + tenacity.wait_random(
+            0, first_wait_s
+        )
         self._timeout = aiohttp.ClientTimeout(total=request_timeout_s, sock_connect=connect_timeout_s)
         self._max_model_len = max_model_len
         self._lengths: dict[str, int | None] = {}
@@ -81,13 +84,20 @@ class ChatEngine:
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(TryAgain),
             stop=tenacity.stop_after_attempt(self._tries),
-            wait=_wait,
+            wait=self._wait,
             reraise=True,
         )
         try:
             return await retrying(self._try, request, body)
         except TryAgain as failed:
             raise failed.last from failed
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        """Wait as long as the server asks, up to a limit, else twice as long each time, with jitter."""
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, TryAgain) and error.wait_s is not None:
+            return min(error.wait_s, MAX_WAIT_S)
+        return self._backoff(state)
 
     async def _try(self, request: Request, body: bytes) -> Completion:
         endpoint = self._choose(request.chain)
@@ -194,7 +204,9 @@ class ChatEngine:
 async def _body(response: aiohttp.ClientResponse) -> bytes:
     """Read a body, up to the cap. Raises ValueError above it."""
     length = response.content_length
-    if length is not None and length <= MAX_REPLY_BYTES:
+    if length is not None:
+        if length > MAX_REPLY_BYTES:
+            raise ValueError(f"more than {MAX_REPLY_BYTES} bytes")
         return await response.read()
     chunks: list[bytes] = []
     size = 0
@@ -218,14 +230,3 @@ def _retry_after(value: str | None) -> float | None:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except (ValueError, TypeError):
         return None
-
-
-_BACKOFF = tenacity.wait_exponential_jitter(initial=FIRST_WAIT_S, max=MAX_WAIT_S, jitter=FIRST_WAIT_S)
-
-
-def _wait(state: tenacity.RetryCallState) -> float:
-    """Wait as long as the server asks, up to a limit, else twice as long each time, with jitter."""
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, TryAgain) and error.wait_s is not None:
-        return min(error.wait_s, MAX_WAIT_S)
-    return _BACKOFF(state)
