@@ -122,7 +122,7 @@ class Batch:
 
     async def run(self) -> Report:
         """Work until the queue is empty or something says stop."""
-        self._writer = Writer(self._path, asyncio.get_running_loop())
+        self._writer = Writer(self._path)
         self._writer.start()
         try:
             await self._work()
@@ -132,7 +132,7 @@ class Batch:
                 if left:
                     await self._writer.do(partial(jobs.release, claims=left))
             finally:
-                self._writer.stop()
+                await self._writer.stop()
                 await self._deps.engine.close()
         self.report.requests = self._deps.engine.sent
         self.report.elapsed_s = round(time.monotonic() - self._started, 3)
@@ -249,10 +249,8 @@ class _Memory:
 
     def keep(self, n: int, attempt: int, prompt: str, completion: Completion) -> None:
         """Hand a completion to the writer; only the draft is waited for."""
-        candidate_id, fence = self._claim.candidate.id, self._claim.fence
-        self._writer.post(
-            lambda connection: checkpoints.keep(connection, candidate_id, fence, n, attempt, prompt, completion)
-        )
+        key = (self._claim.candidate.id, self._claim.fence, n, attempt)
+        self._writer.post(partial(checkpoints.keep, key=key, prompt=prompt, completion=completion))
 
 
 def _cell(claim: Claim) -> tuple[str, str, str]:

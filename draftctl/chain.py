@@ -150,7 +150,7 @@ class _Run:
         self._body = ""
         self._told = [part.content for part in context.bundle if part.kind == "text"]
         self._thoughts: list[str] = []
-        self._facts: dict[str, Any] = facts_of(candidate, deps.notes, self._left)
+        self._unkept: tuple[int, int, str, Completion] | None = None
         self.asked: list[Asked] = []
         self.findings: list[Finding] = []
         self.served: str | None = None
@@ -178,14 +178,16 @@ class _Run:
     def _skips(self, step: Step) -> bool:
         if step.when is None:
             return False
-        self._facts["steps"] = Facts("steps", self._left)
         try:
-            skipped = not self._deps.prompts.holds(step.when, self._facts)
+            skipped = not self._deps.prompts.holds(step.when, self._facts())
         except RenderError as error:
             raise _Hold(_unrenderable(step, error)) from error
         if skipped:
             self.findings.append(Finding(kind="step", outcome="skipped", detail=step.name))
         return skipped
+
+    def _facts(self) -> dict[str, Any]:
+        return facts_of(self._candidate, self._deps.notes, self._left)
 
     def _check(self, step: Step) -> Fault | None:
         hits = self._deps.body_hits(self._body, step.gates)
@@ -223,7 +225,6 @@ class _Run:
         if told:
             turn = again(told, max_chars)
         else:
-            self._facts["steps"] = Facts("steps", self._left)
             try:
                 text = self._deps.prompts.render(step.text, self._facts)
             except RenderError as error:
@@ -236,8 +237,8 @@ class _Run:
         else:
             thread = thread_piece(self._candidate, extra)
             messages = first_messages(self._context.piece, thread, turn, self._deps.context_role)
-            new = [self._context.piece, thread, turn]
-        if any(find_control_token(text, extra) for text in new):
+            new = [thread, turn]
+        if self._context.control_token or any(find_control_token(text, extra) for text in new):
             raise _Hold(Held(reason="control_token", detail=f"step {step.name}", on_body=True))
         self._told.append(step.text)
         return messages
@@ -249,12 +250,13 @@ class _Run:
         seed = f"{self._candidate.thread_id}\0{step.name}\0{attempt}"
         settings = step_settings(step, self._workflow, self._deps.sampling, seed)
         hashed = prompt_hash(messages, settings)
+        self._keep()
         completion = self._memory.recall(index + 1, attempt, hashed)
         recalled = completion is not None
         if completion is None:
             completion = await self._send(messages, settings)
             self.answered = True
-            self._memory.keep(index + 1, attempt, hashed, completion)
+            self._unkept = (index + 1, attempt, hashed, completion)
         self.served, self.fingerprint = completion.model, completion.fingerprint
         self.asked.append(
             Asked(
@@ -267,6 +269,12 @@ class _Run:
         if completion.model != self._deps.engine.id:
             raise _Hold(Held(reason="wrong_build", detail=f"the server says {completion.model[:80]!r}", on_body=True))
         return completion
+
+    def _keep(self) -> None:
+        """Keep the last answer now that another request follows; without one, the candidate's own record comes next."""
+        if self._unkept is not None:
+            self._memory.keep(*self._unkept)
+            self._unkept = None
 
     async def _send(self, messages: tuple[PromptPart, ...], settings: Mapping[str, Any]) -> Completion:
         request = Request(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from draftctl.canon import NOTES, SAFETY, Canon, Note
 from draftctl.chainset import PARTIALS, text_path
+from draftctl.control_tokens import find_control_token
 from draftctl.gates import RULESET
 from draftctl.manifest import Manifest, manifest_path
 from draftctl.models import BundlePart, bundle_hash, canonical_json
@@ -19,9 +20,13 @@ from draftctl.workflow import Workflow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The shared piece of the prompt, the bundle with its hash, and the workspace paths that were read."""
+    """The shared piece of the prompt, the bundle with its hash, and the workspace paths that were read.
+
+    `control_token` is what still looks like one in the piece, which nothing should.
+    """
 
     piece: str
+    control_token: str | None
     bundle: tuple[BundlePart, ...]
     bundle_hash: str
     read: frozenset[str]
@@ -63,8 +68,13 @@ def gather(
         *(PARTIALS + name for name in workflow.partials),
     }
     extra = manifest.special_tokens
+    piece = context_piece(persona, texts, extra)
     return Context(
-        piece=context_piece(persona, texts, extra), bundle=parts, bundle_hash=bundle_hash(parts), read=frozenset(read)
+        piece=piece,
+        control_token=find_control_token(piece, extra),
+        bundle=parts,
+        bundle_hash=bundle_hash(parts),
+        read=frozenset(read),
     )
 
 

@@ -14,9 +14,12 @@ Mode = Literal["auto", "review", "hold"]
 Atom = str | int | float | bool
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def canonical_json(value: Any) -> str:
     """Return the one JSON text of a value: sorted keys, no spaces, real characters. What is hashed is always this."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CANONICAL.encode(value)
 
 
 def sha256_text(text: str) -> str:
@@ -71,27 +74,34 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptPart:
-    """One message of a prompt, as it is sent. `pieces` are what the content is put together from; each is stored once."""
+    """One message of a prompt, as it is sent. `pieces` are what the content is put together from; each is stored once.
+
+    `encoded` is its canonical JSON, made once: a chain sends its first message with every step.
+    """
 
     role: str
     content: str
-    pieces: tuple[str, ...] = ()
+    pieces: tuple[str, ...]
+    encoded: str
 
     @classmethod
     def of(cls, role: str, *pieces: str) -> "PromptPart":
         """Put a message together."""
-        return cls(role=role, content="".join(pieces), pieces=pieces)
+        content = "".join(pieces)
+        encoded = canonical_json({"content": content, "role": role})
+        return cls(role=role, content=content, pieces=pieces, encoded=encoded)
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """Return the pieces; a message that was not put together is one piece."""
-        return self.pieces or (self.content,)
+
+def encoded_messages(messages: Iterable[PromptPart]) -> str:
+    """Return the canonical JSON of messages."""
+    return "[" + ",".join([message.encoded for message in messages]) + "]"
 
 
 def prompt_hash(messages: Iterable[PromptPart], settings: Mapping[str, Any] | None = None) -> str:
     """Return the hash of the exact messages of one request, and of the settings that went with them (sampling, constraint)."""
-    sent = [[m.role, m.content] for m in messages]
-    return sha256_text(canonical_json({"messages": sent, "settings": settings} if settings else sent))
+    if not settings:
+        return sha256_text(canonical_json([[m.role, m.content] for m in messages]))
+    return sha256_text(f'{{"messages":{encoded_messages(messages)},"settings":{canonical_json(settings)}}}')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from draftctl.chain import facts_of, step_instruction, step_settings
 from draftctl.context import Context
@@ -55,8 +56,8 @@ def preview(
     for n, step in enumerate(workflow.steps, start=1):
         if step.verb == "check":
             continue
-        facts = facts_of(candidate, notes, left)
-        turn = step_instruction(step, prompts.render(step.text, facts), max_chars)
+        text = prompts.render(step.text, partial(facts_of, candidate, notes, dict(left)))
+        turn = step_instruction(step, text, max_chars)
         if messages:
             messages = next_messages(messages, answer, turn, manifest.special_tokens)
         else:

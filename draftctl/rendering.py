@@ -5,7 +5,7 @@ calls, no globals, and only filters whose output is about as long as their input
 thread, the notes and what earlier steps left, and everything that they print goes through the neutraliser.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -169,8 +169,8 @@ class Prompts:
         self._texts: dict[str, Any] = {}
         self._conditions: dict[str, Any] = {}
 
-    def render(self, text: str, facts: Mapping[str, Any]) -> str:
-        """Render a prompt text, once. Raises RenderError."""
+    def render(self, text: str, facts: Callable[[], Mapping[str, Any]]) -> str:
+        """Render a prompt text, once; the facts are asked for only where it names any. Raises RenderError."""
         if text not in self._texts:
             self._texts[text] = None if _is_plain(text) else self._environment.from_string(text)
         template = self._texts[text]
@@ -179,7 +179,7 @@ class Prompts:
         pieces: list[str] = []
         size = 0
         try:
-            for piece in template.generate(facts):
+            for piece in template.generate(facts()):
                 pieces.append(piece)
                 size += len(piece)
                 if size > MAX_RENDERED_CHARS:

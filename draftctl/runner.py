@@ -34,7 +34,7 @@ from draftctl.models import (
     sha256_text,
 )
 from draftctl.rendering import RENDERER_VERSION, Facts, MissingAtom, Prompts, render_note, unfilled
-from draftctl.routing import Cell
+from draftctl.routing import Cell, Choice
 from draftctl.workflow import Workflow
 
 
@@ -63,6 +63,13 @@ class Chains:
     reused: Mapping[str, str] = field(default_factory=dict)
     unversioned: bool = False
     contexts: dict[tuple[str, str], Context] = field(default_factory=dict)
+    choices: dict[Cell, Choice] = field(default_factory=dict)
+
+    def choose(self, cell: Cell) -> Choice:
+        """Return the workflow of a cell; a run has few cells."""
+        if cell not in self.choices:
+            self.choices[cell] = self.chains.choose(cell)
+        return self.choices[cell]
 
     def context(self, workflow: Workflow, note: Note, canon: Canon) -> Context:
         """Return the context of a workflow and a note."""
@@ -157,7 +164,7 @@ def _workflow_for(candidate: Candidate, note: Note, engine_id: str, setup: Chain
     if setup.unversioned:
         return Held(reason="unversioned", detail="nothing is committed here")
     chains = setup.chains
-    choice = chains.choose(Cell(archetype=candidate.archetype, state=candidate.state, template_key=note.key))
+    choice = setup.choose(Cell(archetype=candidate.archetype, state=candidate.state, template_key=note.key))
     broken = [entry.id for entry in (*choice.tied, *((choice.winner,) if choice.winner else ())) if entry.broken]
     if broken:
         file = chains.broken[broken[0]]
@@ -258,7 +265,7 @@ def _bundle(note: Note, canon: Canon) -> tuple[BundlePart, ...]:
 
 
 async def _ask(result: Result, note: Note, text: str, deps: Deps) -> Result:
-    messages = (PromptPart(role="assistant", content=text),)
+    messages = (PromptPart.of("assistant", text),)
     try:
         completion = await deps.engine.complete(Request(engine_id=deps.engine.id, messages=messages))
     except EngineUnreachable as error:

@@ -342,39 +342,46 @@ def test_connections_are_as_many_as_requests_in_flight(days: Days) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "allowed", "result"),
+    ("scheme", "host", "allowed", "result"),
     [
-        ("http://127.0.0.1:8000/v1", (), "http://127.0.0.1:8000"),
-        ("http://localhost:8000/", (), "http://localhost:8000"),
-        ("http://10.1.2.3", (), "http://10.1.2.3"),
-        ("http://[::1]:8000/v1/", (), "http://[::1]:8000"),
-        ("http://[fd00::1]:8000", (), "http://[fd00::1]:8000"),
-        ("https://gpu.example", ("gpu.example",), "https://gpu.example"),
-        ("http://gpu.example", ("gpu.example",), None),
-        ("https://gpu.example", (), None),
-        ("https://gpu.example.evil", ("gpu.example",), None),
-        ("http://172.32.0.1", (), None),
-        ("http://169.254.169.254", (), None),
-        ("http://0.0.0.0:8000", (), None),
-        ("http://8.8.8.8", ("8.8.8.8",), None),
-        ("https://127.0.0.1@evil.example", (), None),
-        ("http://127.0.0.1.evil.example", (), None),
-        ("http://user:pw@127.0.0.1", (), None),
-        ("http://127.0.0.1/?key=x", (), None),
-        ("ftp://127.0.0.1", (), None),
-        ("127.0.0.1:8000", (), None),
-        (" , ", (), None),
-        ("http://127.0.0.1:99999", (), None),
-        ("http://[::ffff:8.8.8.8]", (), None),
-        ("http://[::ffff:10.0.0.1]:1", (), "http://[::ffff:10.0.0.1]:1"),
+        ("http", "127.0.0.1:8000/v1", (), "127.0.0.1:8000"),
+        ("http", "localhost:8000/", (), "localhost:8000"),
+        ("http", "10.1.2.3", (), "10.1.2.3"),
+        ("http", "[::1]:8000/v1/", (), "[::1]:8000"),
+        ("http", "[fd00::1]:8000", (), "[fd00::1]:8000"),
+        ("http", "[::ffff:10.0.0.1]:1", (), "[::ffff:10.0.0.1]:1"),
+        ("https", "gpu.example", ("gpu.example",), "gpu.example"),
+        ("http", "gpu.example", ("gpu.example",), None),
+        ("https", "gpu.example", (), None),
+        ("https", "gpu.example.evil", ("gpu.example",), None),
+        ("http", "172.32.0.1", (), None),
+        ("http", "169.254.169.254", (), None),
+        ("http", "0.0.0.0:8000", (), None),
+        ("http", "8.8.8.8", ("8.8.8.8",), None),
+        ("http", "[::ffff:8.8.8.8]", (), None),
+        ("https", "127.0.0.1@evil.example", (), None),
+        ("http", "127.0.0.1.evil.example", (), None),
+        ("http", "user:pw@127.0.0.1", (), None),
+        ("http", "127.0.0.1/?key=x", (), None),
+        ("http", "127.0.0.1:99999", (), None),
+        ("ftp", "127.0.0.1", (), None),
     ],
-)  # fmt: skip
-def test_only_loopback_private_and_listed_endpoints(url: str, allowed: tuple[str, ...], result: str | None) -> None:
+)
+def test_only_loopback_private_and_listed_endpoints(
+    scheme: str, host: str, allowed: tuple[str, ...], result: str | None
+) -> None:
+    url = f"{scheme}://{host}"
     if result is None:
         with pytest.raises(UsageError):
             parse_endpoints(url, allowed)
     else:
-        assert parse_endpoints(url, allowed) == (result,)
+        assert parse_endpoints(url, allowed) == (f"{scheme}://{result}",)
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:8000", " , ", "", "localhost"])
+def test_an_endpoint_is_a_url(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_endpoints(text, ())
 
 
 def test_an_endpoint_that_is_not_allowed_ends_the_run_with_2_and_the_input_is_kept(days: Days) -> None:
@@ -386,7 +393,7 @@ def test_an_endpoint_that_is_not_allowed_ends_the_run_with_2_and_the_input_is_ke
         "--engine",
         BUILD,
         stdin=line("a"),
-        GPU_INFERENCE_URL="https://api.example.com/v1",
+        GPU_INFERENCE_URL="https://example.com/v1",
     )
     assert done.returncode == 2
     assert "allowed_hosts" in done.stderr

@@ -117,7 +117,7 @@ def test_bad_settings_are_told_and_the_input_is_not_lost(workspace: Workspace, t
 
 
 def test_a_bad_manifest_is_shown_and_a_build_without_a_server_holds_at_no_cost(workspace: Workspace) -> None:
-    engine = "do-gpu-tiny_2026-01-01.1"
+    engine = "do-gpu-mistral-nemo-12b-uncensored_2026-08-01.1"
     workspace.commit(f"engines/{engine}.yaml", f"id: {engine}\nbase: {{repo: a/b, revision: abc}}\n")
     done = workspace.run("draft", "--batch", "--engine", engine, "-i", "-", stdin=line("a"))
     assert done.returncode == 2

@@ -213,7 +213,7 @@ def test_a_full_disk_in_the_writer_reaches_every_caller_as_a_sentence(tmp_path: 
     open_database(path).close()
 
     async def main() -> list[object]:
-        writer = Writer(path, asyncio.get_running_loop())
+        writer = Writer(path)
         writer.start()
 
         def small(connection: sqlite3.Connection) -> None:
@@ -229,7 +229,7 @@ def test_a_full_disk_in_the_writer_reaches_every_caller_as_a_sentence(tmp_path: 
             )
             return [*done, await writer.do(jobs.waiting)]
         finally:
-            writer.stop()
+            await writer.stop()
 
     first, _, last = asyncio.run(main())
     assert isinstance(first, StoreError)
@@ -242,7 +242,7 @@ def test_one_bad_job_does_not_spoil_its_group(tmp_path: Path) -> None:
     open_database(path).close()
 
     async def main() -> list[object]:
-        writer = Writer(path, asyncio.get_running_loop())
+        writer = Writer(path)
         writer.start()
         jobs_ = [
             lambda c, n=n: jobs.set_setting(c, f"k{n}", "v") if n != 2 else c.execute("nonsense") for n in range(5)
@@ -250,7 +250,7 @@ def test_one_bad_job_does_not_spoil_its_group(tmp_path: Path) -> None:
         try:
             return list(await asyncio.gather(*(writer.do(job) for job in jobs_), return_exceptions=True))
         finally:
-            writer.stop()
+            await writer.stop()
 
     done = asyncio.run(main())
     assert [isinstance(value, sqlite3.OperationalError) for value in done] == [False, False, True, False, False]

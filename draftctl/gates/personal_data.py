@@ -54,6 +54,7 @@ _RULES = (
 _DATE_OR_TIME = re.compile(
     r"(?:\b\d{1,2}(?:,| and| or| und| y| et| to| bis|-)\s*){1,6}\d{1,2}\.?\s+(?:january|february|march|april|may|june|july|august|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec)\b|\b\d{1,2}[:.h]\d{2}\b|\b(?:19|20)\d{2}-\d{1,2}-\d{1,2}\b|\b\d{1,2}[/.]\d{1,2}[/.](?:\d{2}|\d{4})\b|\b(?:19|20)\d{2}\b|\b\d{1,2}(?:st|nd|rd|th)\b"
 )
+_DIGIT = re.compile(r"\d")
 _DIGIT_RUN = re.compile(r"\d(?:[\s().\-/+*_,|·•~x#:]{0,3}\d){6,}")
 _SPELLED_GAP = re.compile(r"(?<=\d)[^\w]{1,4}(?:then|and|dash|space|minus|area code|zero)?[^\w]{0,3}(?=\d)")
 _DIGIT_WORDS = {  # a number read out in another language
@@ -81,7 +82,9 @@ def _phone(text: str) -> bool:
     for reading in readings(text):
         bare = _OH.sub(" 0 ", _DATE_OR_TIME.sub(" ; ", reading))
         bare = _SAME_DIGIT.sub(lambda m: " ".join([m[2]] * _SAME[m[1]]), bare)
-        for form in (bare, digits(bare), _DIGIT_WORD.sub(lambda m: _DIGIT_WORDS[m[0]], bare)):
+        for form in {bare, digits(bare), _DIGIT_WORD.sub(lambda m: _DIGIT_WORDS[m[0]], bare)}:
+            if _DIGIT.search(form) is None:
+                continue  # what is spelled out is a digit in another of the forms
             if _DIGIT_RUN.search(_SPELLED_GAP.sub(" ", form)):
                 return True
             letters_between = _OH.sub(" 0 ", re.sub(r"(?<=\d)(?=[a-z])|(?<=[a-z])(?=\d)", " ", form))

@@ -2,28 +2,22 @@
 
 import json
 import sqlite3
-from dataclasses import asdict
+from dataclasses import fields
 
 from draftctl.engines.base import Completion
-from draftctl.models import Drafted, Held
+from draftctl.models import Drafted, Held, canonical_json
 
+_FIELDS = tuple(field.name for field in fields(Completion))
 Recalled = dict[tuple[int, int], tuple[str, Completion]]
 
 
-def keep(
-    connection: sqlite3.Connection,
-    candidate_id: str,
-    fence: int,
-    n: int,
-    attempt: int,
-    prompt: str,
-    completion: Completion,
-) -> None:
-    """Keep one completion, if the candidate is still ours (`fence`)."""
+def keep(connection: sqlite3.Connection, key: tuple[str, int, int, int], prompt: str, completion: Completion) -> None:
+    """Keep one completion (`key`: candidate, fence, step, attempt), if the candidate is still ours."""
+    written = canonical_json([getattr(completion, name) for name in _FIELDS])
     connection.execute(
-        "INSERT OR REPLACE INTO checkpoints SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS "
-        "(SELECT 1 FROM candidates WHERE id = ?1 AND fence = ?6 AND status = 'drafting')",
-        (candidate_id, n, attempt, prompt, json.dumps(asdict(completion), ensure_ascii=False), fence),
+        "INSERT OR REPLACE INTO checkpoints SELECT ?1, ?3, ?4, ?5, ?6 WHERE EXISTS "
+        "(SELECT 1 FROM candidates WHERE id = ?1 AND fence = ?2 AND status = 'drafting')",
+        (*key, prompt, written),
     )
 
 
@@ -31,7 +25,11 @@ def recall(connection: sqlite3.Connection, candidate_id: str) -> Recalled:
     """Return what a candidate's chain was answered: the prompt's hash and the completion, by step and attempt."""
     rows = connection.execute("SELECT * FROM checkpoints WHERE candidate_id = ?", (candidate_id,))
     return {
-        (row["n"], row["attempt"]): (row["prompt_hash"], Completion(**json.loads(row["completion"]))) for row in rows
+        (row["n"], row["attempt"]): (
+            row["prompt_hash"],
+            Completion(**dict(zip(_FIELDS, json.loads(row["completion"]), strict=True))),
+        )
+        for row in rows
     }
 
 

@@ -23,14 +23,14 @@ def link(connection: sqlite3.Connection, person_id: str, thread_id: str) -> None
 
 def person(connection: sqlite3.Connection, person_id: str) -> Person:
     """Return what is known of a person: suppressed, flagged, and the messages that have been looked at."""
-    opted_out = connection.execute(
-        f"SELECT 1 FROM suppressions WHERE person_id IN ({SAME}) AND lifted_at IS NULL LIMIT 1", (person_id,)
-    ).fetchone()
-    alerts = connection.execute(
-        f"SELECT gate, message_sha256, acknowledged_at FROM alerts WHERE person_id IN ({SAME})", (person_id,)
+    rows = connection.execute(
+        f"SELECT NULL AS gate, NULL AS message_sha256, NULL AS acknowledged_at FROM suppressions WHERE person_id IN ({SAME}) "
+        f"AND lifted_at IS NULL UNION ALL SELECT gate, message_sha256, acknowledged_at FROM alerts WHERE person_id IN ({SAME})",
+        (person_id,),
     ).fetchall()
+    alerts = [row for row in rows if row["gate"] is not None]
     return Person(
-        opted_out=opted_out is not None,
+        opted_out=len(alerts) < len(rows),
         flagged=any(row["acknowledged_at"] is None for row in alerts),
         cleared=frozenset(
             Alert(gate=row["gate"], message_sha256=row["message_sha256"])

@@ -160,7 +160,7 @@ def _insert_steps(connection: sqlite3.Connection, draft_id: str, result: Result)
     kept: dict[str, str] = {}
     rows = []
     for step in result.steps:
-        messages = [[message.role, [_named(piece, kept) for piece in message.parts]] for message in step.messages]
+        messages = [[message.role, [_named(piece, kept) for piece in message.pieces]] for message in step.messages]
         settings = canonical_json(step.settings) if step.settings else None
         rows.append(
             (
