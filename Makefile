@@ -1,13 +1,24 @@
 # Everything here works as the only command on a fresh machine: it makes .venv first when that is missing.
-.PHONY: demo test test-slow lint fmt bench soak docs lock setup
+.PHONY: demo demo-cot test test-slow test-real real-server lint fmt bench soak docs lock setup
 VENV := .venv
 RUN := $(VENV)/bin/
 
 demo: $(VENV)/ready
 	@$(RUN)draftctl demo
 
+# The three below use a real vLLM on the CPU: 2.5 GB are installed once, outside the tree (tests/real_server/README.md).
+demo-cot: $(VENV)/ready
+	@bash tests/real_server/demo.sh $(RUN)draftctl
+
+real-server:
+	@bash tests/real_server/serve.sh
+
+test-real: $(VENV)/ready
+	@bash tests/real_server/setup.sh
+	$(RUN)python -m pytest -q -m real -rA --no-header tests/real_server
+
 test: $(VENV)/ready
-	$(RUN)python -m pytest -q -n auto -m "not slow and not soak"
+	$(RUN)python -m pytest -q -n auto -m "not slow and not soak and not real"
 
 test-slow: $(VENV)/ready
 	$(RUN)python -m pytest -q -n auto -m slow -rA --no-header
@@ -19,16 +30,17 @@ lint: $(VENV)/ready
 	$(RUN)ruff check .
 	$(RUN)ruff format --check .
 	$(RUN)mypy
-	$(RUN)draftctl pastebin lint
+	$(RUN)draftctl workflow lint
 
 fmt: $(VENV)/ready
 	$(RUN)ruff format .
 	$(RUN)ruff check --fix .
 
 bench: $(VENV)/ready
-	$(RUN)python benchmarks/bench_batch.py
-	$(RUN)python benchmarks/bench_readers.py
-	$(RUN)python benchmarks/bench_startup.py
+	$(RUN)python -m benchmarks.bench_batch
+	$(RUN)python -m benchmarks.bench_chains
+	$(RUN)python -m benchmarks.bench_readers
+	$(RUN)python -m benchmarks.bench_startup
 
 docs: $(VENV)/ready
 	$(RUN)python scripts/make_docs.py

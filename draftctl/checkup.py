@@ -5,15 +5,19 @@ import sqlite3
 import stat
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from draftctl.chainset import load_chains
+from draftctl.engine_id import TEMPLATE
 from draftctl.errors import DraftctlError
 from draftctl.manifest import engine_ids
-from draftctl.service import load_canon, load_manifest
+from draftctl.service import load_canon, load_manifest, load_vocab
 from draftctl.settings import OUTSIDE, Settings
 from draftctl.store import audit, jobs
 from draftctl.store.db import missing_triggers, open_database
+from draftctl.store.engines import last_probe
 from draftctl.vocab import VOCAB, parse_vocab
 from draftctl.workspace import take_snapshot
 
@@ -42,7 +46,9 @@ def check_up(settings: Settings, environment: Mapping[str, str]) -> list[Check]:
         Check(name="sqlite", ok=True, detail=f"{sqlite3.sqlite_version}, journal mode delete, synchronous full"),
         *_guarded("git", lambda: _git(settings.root)),
         *_guarded("files", lambda: _files(settings)),
+        *_guarded("workflows", lambda: _workflows(settings.root)),
         *_guarded("database", lambda: _database(settings.database)),
+        *_guarded("engine", lambda: _engine(settings)),
         _disk(settings.database),
         _consent(settings),
     ]
@@ -89,6 +95,38 @@ def _files(settings: Settings) -> list[Check]:
         load_manifest(snapshot, engine)
     detail = f"{len(canon.notes)} notes, {len(canon.patterns)} patterns of the owner, {len(vocab.archetypes)} archetypes, {len(vocab.states)} states, {len(engines)} engines"
     return [Check(name="files", ok=True, detail=detail)]
+
+
+def _workflows(root: Path) -> list[Check]:
+    snapshot = take_snapshot(root)
+    chains = load_chains(snapshot.files, load_canon(snapshot), load_vocab(snapshot))
+    detail = f"{len(chains.workflows)} usable"
+    if chains.broken:
+        detail += f", BROKEN: {', '.join(sorted(chains.broken))}"
+    return [
+        Check(name="workflows", ok=not chains.broken, detail=detail, fix="`draftctl workflow lint` shows every error.")
+    ]
+
+
+def _engine(settings: Settings) -> list[Check]:
+    """Say what the newest probe of the active engine found; the template engine needs none."""
+    with closing(open_database(settings.database)) as connection:
+        engine_id = jobs.setting(connection, "draft_engine") or TEMPLATE
+        probed = last_probe(connection, engine_id)
+    if engine_id == TEMPLATE:
+        return [Check(name="engine", ok=True, detail="template: no server is needed")]
+    if probed is None:
+        return [Check(name="engine", ok=True, detail=f"{engine_id}, never probed (`draftctl engine probe`)")]
+    troubles = [trouble for endpoint in probed["result"]["endpoints"] for trouble in endpoint["troubles"]]
+    detail = f"{engine_id}, probed at {probed['at'][:16]}: {' '.join(troubles) or 'all is well'}"
+    return [
+        Check(
+            name="engine",
+            ok=probed["ok"],
+            detail=detail,
+            fix="Correct the server or the manifest, then `draftctl engine probe`.",
+        )
+    ]
 
 
 def _database(path: Path) -> list[Check]:

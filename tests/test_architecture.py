@@ -26,7 +26,7 @@ store.db
 lint workspace
 runner preview
 engines.chat
-engines.template engines.absent engines.endpoints engines.wire
+engines.template engines.absent engines.endpoints engines.wire engines.probe
 chain
 answers context engines.base
 chainset

@@ -1,5 +1,6 @@
 """Every way in which a server can fail: a hold with its own reason and no body while it lasts, a draft when it is over."""
 
+import io
 import json
 import time
 from itertools import pairwise
@@ -11,7 +12,9 @@ from draftctl.batch import Limits
 from draftctl.engines.chat import ChatEngine
 from draftctl.engines.endpoints import parse_endpoints
 from draftctl.errors import UsageError
-from draftctl.service import RunOptions, RunResult, run
+from draftctl.service import RunOptions, RunResult, run, take_input
+from draftctl.store import people
+from draftctl.store.db import open_database, transaction
 from tests.conftest import BUILD, Workspace, line
 from tests.played_server import REPLY, Behaviour, Connection, PlayedServer, completion, good, sensible, step_of
 
@@ -155,8 +158,15 @@ def days(workspace: Workspace) -> Any:
 
 
 def take(days: Days, *ids: str, **more: Any) -> None:
-    lines = "".join(line(id_, archetype="courteous", state="new", **more) for id_ in ids)
-    days.workspace.ok("ingest", "-", stdin=lines)
+    lines = "".join(line(id_, **{"archetype": "courteous", "state": "new", **more}) for id_ in ids)
+    assert take_input(days.workspace.database, io.BytesIO(lines.encode()), "test").ingested == len(ids)
+
+
+def requeue(days: Days, id_: str) -> None:
+    connection = open_database(days.workspace.database)
+    with transaction(connection):
+        people.requeue(connection, id_, by="test")
+    connection.close()
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -173,7 +183,7 @@ def test_a_fault_that_stays_holds_without_a_body_and_the_next_run_without_it_dra
     if name in FINAL:
         assert counts["requests"] == 1
     days.server.always = good
-    days.workspace.ok("requeue", "a")
+    requeue(days, "a")
     assert days.run().counts["drafted"] == 1
 
 
@@ -285,7 +295,7 @@ def test_a_prompt_that_cannot_fit_is_not_sent(days: Days) -> None:
 
 
 def test_choose_extract_and_critique_are_checked_here_whatever_the_server_constrains(days: Days) -> None:
-    days.workspace.ok("ingest", "-", stdin=line("a", key="availability", archetype="courteous", state="scheduling"))
+    take(days, "a", key="availability", state="scheduling")
     days.server.always = lambda c, a: c.send(200, completion(a, "no idea"))
     assert days.run().counts["holds"] == {"invalid_step": 1}
     assert days.server.sent == 2
@@ -297,7 +307,7 @@ def test_choose_extract_and_critique_are_checked_here_whatever_the_server_constr
 
 
 def test_a_critique_that_says_no_asks_for_another_draft_with_its_reasons(days: Days) -> None:
-    days.workspace.ok("ingest", "-", stdin=line("a", key="not-in-writing", archetype="courteous", state="new"))
+    take(days, "a", key="not-in-writing")
 
     def critical(connection: Connection, asked: dict[str, Any]) -> None:
         text = json.dumps({"ok": False, "reasons": ["too cold"]}) if "response_format" in asked else sensible(asked)

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from draftctl.cli.context import JsonFlag, Who, author, bold, database, emit, indent, root_of, writing
-from draftctl.errors import FileProblems, UsageError
+from draftctl.cli.context import JsonFlag, Who, author, bold, database, emit, indent, root_of, settings_of, writing
+from draftctl.errors import EngineUnreachable, FileProblems, UsageError
 
 if TYPE_CHECKING:
     from draftctl.canon import Canon
     from draftctl.workspace import Snapshot
 
-engine_app = typer.Typer(help="The engines: list, show, use.", no_args_is_help=True)
+engine_app = typer.Typer(help="The engines: list, show, use, probe.", no_args_is_help=True)
 pastebin_app = typer.Typer(help="The notes: list, show, lint.", no_args_is_help=True)
 
 
@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     engine_app.command("list")(engine_list)
     engine_app.command("show")(engine_show)
     engine_app.command("use")(engine_use)
+    engine_app.command("probe")(engine_probe)
     pastebin_app.command("list")(pastebin_list)
     pastebin_app.command("show")(pastebin_show)
     pastebin_app.command("lint")(pastebin_lint)
@@ -75,14 +76,18 @@ def engine_show(
     Example: draftctl engine show template
     """
     from draftctl.service import load_manifest
+    from draftctl.store.engines import last_probe
 
     active = _active(ctx)
     engine_id = engine or active
     manifest = load_manifest(_working_tree(ctx), engine_id)
+    with database(ctx) as connection:
+        probed = last_probe(connection, engine_id) if manifest else None
     value: dict[str, Any] = {
         "id": engine_id,
         "active": engine_id == active,
         "manifest": manifest.model_dump() if manifest else None,
+        "probe": probed,
     }
     lines = [f"{engine_id}{' (active)' if value['active'] else ''}"]
     facts = value["manifest"]
@@ -91,6 +96,12 @@ def engine_show(
         if facts
         else ["  the note, filled in, is the reply; no model"]
     )
+    if manifest:
+        lines += (
+            [f"  probed at {probed['at']}:", *_probe_lines(probed["result"])]
+            if probed
+            else ["  never probed: `draftctl engine probe`"]
+        )
     emit(value, as_json=as_json, text="\n".join(lines))
 
 
@@ -123,6 +134,79 @@ def engine_use(
             by=author(by),
         )
     typer.echo(f"{now} drafts from now on (before: {before}).")
+
+
+def engine_probe(
+    ctx: typer.Context,
+    engine: Annotated[str | None, typer.Argument(metavar="ID", help="[default: the active one]")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure what stands at GPU_INFERENCE_URL: the build, prefixes, control tokens, constraints.
+
+    Example: GPU_INFERENCE_URL=http://127.0.0.1:8000 draftctl engine probe do-gpu-mistral-nemo-12b-uncensored_2026-06-29.1
+    """
+    import os
+
+    from draftctl.engines.endpoints import parse_endpoints
+    from draftctl.engines.probe import as_value, probe
+    from draftctl.service import load_manifest
+    from draftctl.store.engines import record_probe
+
+    engine_id = engine or _active(ctx)
+    manifest = load_manifest(_working_tree(ctx), engine_id)
+    if manifest is None:
+        raise UsageError("The template engine has no server to probe.", hint="Name a build.")
+    inference = settings_of(ctx).values.inference
+    if not inference.url:
+        raise EngineUnreachable("There is no server to probe.", hint="GPU_INFERENCE_URL says where one is.")
+    key, results, requests = os.environ.get("GPU_INFERENCE_API_KEY") or None, [], 0
+    for endpoint in parse_endpoints(inference.url, inference.allowed_hosts):
+        found, sent = probe(endpoint, engine_id, api_key=key, special_tokens=manifest.special_tokens)
+        results.append({**as_value(found), "troubles": found.troubles(manifest.serve.context_role)})
+        requests += sent
+    ok = not any(result["troubles"] for result in results)
+    value = {
+        "engine": engine_id,
+        "ok": ok,
+        "context_role": manifest.serve.context_role,
+        "requests": requests,
+        "endpoints": results,
+    }
+    with writing(ctx) as connection:
+        record_probe(connection, engine_id, value, ok=ok)
+    emit(value, as_json=as_json, text="\n".join([engine_id, *_probe_lines(value)]))
+    raise typer.Exit(0 if ok else 1)
+
+
+_MARKS = {True: "yes", False: "NO", None: "could not be measured"}
+
+
+def _probe_lines(value: dict[str, Any]) -> list[str]:
+    lines = []
+    for found in value["endpoints"]:
+        stable = ", ".join(f"as {role}: {_MARKS[kept]}" for role, kept in found["prefix_stable"].items())
+        injectable = found["injectable"]
+        lines += [
+            f"  {found['endpoint']}  {'vLLM ' + found['version'] if found['version'] else ''}".rstrip(),
+            f"    the right build: {_MARKS[found['right_build']]}; reads {found['max_model_len'] or '?'} tokens",
+            f"    each step a prefix of the next, with the context {stable} (the manifest says {value['context_role']})",
+            "    control tokens in a message: "
+            + (
+                _MARKS[None]
+                if injectable is None
+                else f"injectable ({' '.join(injectable)})"
+                if injectable
+                else "read as text"
+            )
+            + (
+                ""
+                if found["leaking"] is None
+                else f"; neutralised: {'STILL ' + ' '.join(found['leaking']) if found['leaking'] else 'harmless'}"
+            ),
+            f"    constraints hold: choice {_MARKS[found['constrains_choice']]}, schema {_MARKS[found['constrains_schema']]}",
+            *(f"    {trouble}" for trouble in found["troubles"]),
+        ]
+    return lines
 
 
 def pastebin_list(ctx: typer.Context, as_json: JsonFlag = False) -> None:

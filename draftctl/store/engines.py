@@ -1,12 +1,32 @@
 """Which engine is the active one: `prospector_settings.draft_engine`, flipped by name, audited, and flipped back."""
 
+import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from draftctl.engine_id import TEMPLATE
 from draftctl.errors import UsageError
 from draftctl.manifest import Manifest
+from draftctl.models import canonical_json
 from draftctl.store import audit, jobs
+from draftctl.store.db import utc_now
+
+
+def record_probe(connection: sqlite3.Connection, engine_id: str, result: Mapping[str, Any], *, ok: bool) -> None:
+    """Keep what a probe found; the newest one counts."""
+    connection.execute(
+        "INSERT INTO engine_probes (engine_id, ok, result, at) VALUES (?, ?, ?, ?)",
+        (engine_id, ok, canonical_json(result), utc_now()),
+    )
+
+
+def last_probe(connection: sqlite3.Connection, engine_id: str) -> dict[str, Any] | None:
+    """Return the newest probe of an engine (`ok`, `at`, `result`), or None."""
+    row = connection.execute(
+        "SELECT ok, result, at FROM engine_probes WHERE engine_id = ? ORDER BY seq DESC LIMIT 1", (engine_id,)
+    ).fetchone()
+    return {"ok": bool(row["ok"]), "at": row["at"], "result": json.loads(row["result"])} if row else None
 
 
 def use_engine(
