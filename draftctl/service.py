@@ -178,7 +178,7 @@ def _locked(
         engine_id=deps.engine.id,
         git_commit=snapshot.commit,
         git_state=snapshot.state,
-        reopen_key=_reopen_key(snapshot, deps.engine.id, options.endpoints),
+        reopen_key=_reopen_key(snapshot, deps.engine.id, options),
         attested=None if deps.engine.id == TEMPLATE else "name",
         changed=frozenset(snapshot.changed),
     )
@@ -238,14 +238,16 @@ async def _interruptible(batch: Batch) -> Report:
             loop.remove_signal_handler(name)
 
 
-def _reopen_key(snapshot: Snapshot, engine_id: str, endpoints: str) -> str:
-    """Hash what a hold waits to see changed: the commit, the engine and where it is, every file that is read, this program's own rules."""
+def _reopen_key(snapshot: Snapshot, engine_id: str, options: RunOptions) -> str:
+    """Hash what a hold waits to see changed: the commit, the engine and where it is, every file that is read, this program."""
     read = sorted(
         [path, sha256_text(content.hex())]
         for path, content in snapshot.files.items()
         if path.startswith(("pastebin/", "workflows/")) or path == manifest_path(engine_id)
     )
-    return sha256_text(canonical_json([snapshot.commit, engine_id, endpoints, read, RULESET, __version__]))[:16]
+    return sha256_text(
+        canonical_json([snapshot.commit, engine_id, options.endpoints, options.allow_dirty, read, RULESET, __version__])
+    )[:16]
 
 
 def _notes(snapshot: Snapshot, chains: Chains | None) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ _INT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+]?[0-9]+)?")
 _NULLS = ("null", "~", "")
 _CONSTANTS = {"true": True, "false": False} | dict.fromkeys(_NULLS)
+_QUOTE_JINJA = "a text that starts with {{ or {% needs quotes, or a | block"
 _PLAIN, _QUOTED, _COLLECTION = "!plain", "!quoted", "!collection"
 
 
@@ -240,7 +241,13 @@ def _syntax_problem(document: Document, error: yaml.MarkedYAMLError) -> Problem:
         message = "a second document starts here (`---`); one file holds one"
     elif "mapping values are not allowed" in message:
         message = "a `:` stands where none may; quote the text, or check the indentation"
+    elif line < len(document.lines) and _starts_like_jinja(document.lines[line]):
+        message = _QUOTE_JINJA
     return document.problem_at(line, column, f"this is not YAML: {message}", "E-YAML")
+
+
+def _starts_like_jinja(line: str) -> bool:
+    return re.match(r"\s*(?:- )?\s*(?:[\w]+:)?\s*\{[{%]", line) is not None
 
 
 def _walk(document: Document, node: Any, path: Path, depth: int) -> None:
@@ -266,7 +273,9 @@ def _walk_mapping(document: Document, node: Any, path: Path, depth: int) -> None
     for key, value in node.value:
         line, column = key.start_mark.line, key.start_mark.column
         if not isinstance(key, yaml.ScalarNode):
-            document.problems.append(document.problem_at(line, column, "a key must be one word or text", "E-YAML"))
+            jinja = _starts_like_jinja(document.lines[line])
+            message = _QUOTE_JINJA if jinja else "a key must be one word or text"
+            document.problems.append(document.problem_at(line, column, message, "E-YAML"))
             continue
         if key.tag == _PLAIN and key.value == "<<":
             message = "merge keys (<<) are not used here; write it out"

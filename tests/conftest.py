@@ -59,6 +59,10 @@ class Workspace:
         """Run it with --json and return the one object on stdout."""
         return json.loads(self.ok(*arguments, "--json", stdin=stdin, code=code, **environment))
 
+    def json_lint(self, *arguments: str, code: int = 0) -> Any:
+        """Run `workflow lint --format json` and return the list."""
+        return json.loads(self.ok("workflow", "lint", *arguments, "--format", "json", code=code))
+
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start it in the background."""
         return subprocess.Popen(
