@@ -3,7 +3,7 @@
 Per-row inserts that commit on the event loop cost 85 % of the throughput; grouped they cost next to nothing. The statements of a
 group run on the loop, a few milliseconds at most, and only the commit, which waits for the disk, goes to a thread: sqlite3 gives up
 the interpreter at every statement, and a thread that has to win it back each time slows everybody down. Between two commits the
-writer leaves a gap, at least 6 ms and a quarter of what the last group took, so that other commands get in and a group is worth its
+writer leaves a gap, at least 3 ms and a quarter of what the last group took, so that other commands get in and a group is worth its
 commit.
 """
 
@@ -25,7 +25,7 @@ _Item = tuple[Job, "asyncio.Future[Any] | None"]
 T = TypeVar("T")
 
 GROUP_S = 0.01  # no group keeps the loop longer than about this
-GAP_S = 0.006
+GAP_S = 0.003
 GAP_SHARE = 0.25
 
 

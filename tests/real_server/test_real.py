@@ -153,9 +153,12 @@ def test_what_is_too_long_is_not_sent_and_the_server_says_so_too(server: str, wo
     async def without_counting() -> None:
         engine = ChatEngine(BUILD, [server], api_key=KEY)
         engine._lengths[server] = None
-        await engine.complete(
-            Request(engine_id=BUILD, messages=(PromptPart.of("user", "hello " * 5000),), settings={"max_tokens": 8})
-        )
+        try:
+            await engine.complete(
+                Request(engine_id=BUILD, messages=(PromptPart.of("user", "hello " * 5000),), settings={"max_tokens": 8})
+            )
+        finally:
+            await engine.close()
 
     with pytest.raises(EngineRefused) as refused:
         asyncio.run(without_counting())
