@@ -143,7 +143,7 @@ def engine_probe(
 ) -> None:
     """Measure what stands at GPU_INFERENCE_URL: the build, prefixes, control tokens, constraints.
 
-    Example: GPU_INFERENCE_URL=http://127.0.0.1:8000 draftctl engine probe do-gpu-mistral-nemo-12b-uncensored_2026-06-29.1
+    Example: draftctl engine probe do-gpu-mistral-nemo-12b-uncensored_2026-06-29.1
     """
     import os
 

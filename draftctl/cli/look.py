@@ -123,11 +123,12 @@ def _whole_text(value: dict[str, Any]) -> str:
             + f"  {draft['engine_id']}, note {draft['template_key']}, commit {(draft['git_commit'] or 'none')[:12]} ({draft['git_state']})"
         )
         lines.append(indent(draft["body"], "  draft: "))
-    for step in value["steps"]:
+    if draft and draft["workflow_id"]:
         lines.append(
-            f"  step {step['n']} {step['verb']}, attempt {step['attempt']}: {step['finish_reason']}, prompt {step['prompt_hash'][:12]}"
+            f"  by workflow {draft['workflow_id']} version {draft['workflow_version']} ({draft['semantic_hash'][:12]}), "
+            f"bundle {draft['bundle_hash'][:12]}, served as {draft['engine_served']} ({draft['fingerprint'] or 'no fingerprint'}), attested by {draft['attested']}"
         )
-        lines += [indent(m["content"], f"    {m['role']}: ") for m in step.get("messages", [])]
+    lines += _step_lines(value["steps"], with_workflow=bool(draft and draft["workflow_id"]))
     for given in value["corrections"]:
         stopped = f", kept here but stopped by {given['stopped_by']}" if given["stopped_by"] else ""
         lines.append(
@@ -140,6 +141,23 @@ def _whole_text(value: dict[str, Any]) -> str:
         for d in value["decisions"]
     ]
     return "\n".join(lines)
+
+
+def _step_lines(steps: list[dict[str, Any]], *, with_workflow: bool) -> list[str]:
+    """Print a chain: of each step the messages that it added (what went before stands above), and what came back."""
+    lines: list[str] = []
+    before: list[dict[str, str]] = []
+    for step in steps:
+        again = f", attempt {step['attempt']}" if step["attempt"] > 1 or not with_workflow else ""
+        lines.append(
+            f"  step {step['n']} {step['verb']} ({step['name']}){again}: {step['finish_reason']}, prompt {step['prompt_hash'][:12]}"
+        )
+        messages = step.get("messages", [])
+        new = messages[len(before) :] if messages[: len(before)] == before else messages
+        lines += [indent(m["content"], f"    {m['role']}: ") for m in new]
+        before = messages
+        lines += [indent(step["output"], "    -> ")] if with_workflow else []
+    return lines
 
 
 def hold_lines(row: dict[str, Any]) -> list[str]:

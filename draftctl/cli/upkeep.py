@@ -54,14 +54,16 @@ def init(
     )
 
 
-def demo() -> None:
+def demo(
+    engine: Annotated[str, typer.Option(help="The engine; a build needs GPU_INFERENCE_URL.")] = "template",
+) -> None:
     """Draft the sample inbox in a throw-away workspace.
 
     Example: draftctl demo
     """
     from draftctl.cli.demo import play
 
-    play()
+    play(engine)
 
 
 def doctor(ctx: typer.Context, as_json: JsonFlag = False) -> None:

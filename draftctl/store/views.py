@@ -45,9 +45,7 @@ def draft_whole(
 def _steps(connection: sqlite3.Connection, draft: sqlite3.Row | None) -> list[sqlite3.Row]:
     if draft is None:
         return []
-    return connection.execute(
-        "SELECT * FROM draft_steps WHERE draft_id = ? ORDER BY n, attempt", (draft["id"],)
-    ).fetchall()
+    return connection.execute("SELECT * FROM draft_steps WHERE draft_id = ? ORDER BY rowid", (draft["id"],)).fetchall()
 
 
 def _step(connection: sqlite3.Connection, row: sqlite3.Row, *, prompt: bool) -> dict[str, Any]:

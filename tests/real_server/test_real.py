@@ -254,6 +254,7 @@ def test_no_text_adds_a_control_token_to_the_tokenised_prompt(
 ) -> None:
     url = request.getfixturevalue(which)
     client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {KEY}"}, timeout=60)
+    request.addfinalizer(client.close)
 
     def tokens(text: str) -> list[int]:
         body = {"model": BUILD, "messages": [{"role": "user", "content": text}], "add_generation_prompt": True}
