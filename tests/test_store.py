@@ -259,6 +259,25 @@ def test_one_bad_job_does_not_spoil_its_group(tmp_path: Path) -> None:
     check.close()
 
 
+def test_a_bug_in_a_job_that_nobody_waits_for_reaches_the_others_and_hangs_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    open_database(path).close()
+
+    async def main() -> list[object]:
+        writer = Writer(path)
+        writer.start()
+        try:
+            writer.post(lambda connection: connection + 1)  # type: ignore[operator]
+            first = await asyncio.wait_for(asyncio.gather(writer.do(jobs.waiting), return_exceptions=True), 5)
+            return [*first, await asyncio.wait_for(writer.do(jobs.waiting), 5)]
+        finally:
+            await writer.stop()
+
+    first, second = asyncio.run(main())
+    assert isinstance(first, TypeError)
+    assert second == 0
+
+
 def test_the_run_lock_names_its_holder_and_dies_with_it(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     with (

@@ -157,26 +157,25 @@ def _keep(connection: sqlite3.Connection, contents: Iterable[str]) -> None:
 
 
 def _insert_steps(connection: sqlite3.Connection, draft_id: str, result: Result) -> None:
-    kept: dict[str, str] = {}
+    """Keep each piece of the prompts once, and of each step which pieces its messages are put together from."""
+    hashes: dict[str, str] = {}
+    written: dict[int, str] = {}  # by identity: the steps of a chain share nearly all of their messages
     rows = []
     for step in result.steps:
-        messages = [[message.role, [_named(piece, kept) for piece in message.pieces]] for message in step.messages]
+        for message in step.messages:
+            if id(message) not in written:
+                hashes |= {piece: sha256_text(piece) for piece in message.pieces if piece not in hashes}
+                written[id(message)] = canonical_json([message.role, [hashes[piece] for piece in message.pieces]])
+        messages = "[" + ",".join([written[id(message)] for message in step.messages]) + "]"
         settings = canonical_json(step.settings) if step.settings else None
         rows.append(
             (
-                draft_id, step.n, step.verb, step.name, step.attempt, step.prompt_hash, canonical_json(messages), step.output,
+                draft_id, step.n, step.verb, step.name, step.attempt, step.prompt_hash, messages, step.output,
                 step.prompt_tokens, step.completion_tokens, step.cached_tokens, step.finish_reason, step.ms, settings,
             )
         )  # fmt: skip
-    connection.executemany("INSERT OR IGNORE INTO blobs VALUES (?, ?)", [(sha, text) for text, sha in kept.items()])
+    connection.executemany("INSERT OR IGNORE INTO blobs VALUES (?, ?)", [(sha, text) for text, sha in hashes.items()])
     connection.executemany("INSERT INTO draft_steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-
-
-def _named(piece: str, kept: dict[str, str]) -> str:
-    """Return a piece's hash; steps of a chain share most of their pieces, so each is hashed once."""
-    if piece not in kept:
-        kept[piece] = sha256_text(piece)
-    return kept[piece]
 
 
 def _insert_decisions(

@@ -16,9 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from draftctl.errors import StoreError
 from draftctl.failpoints import reach
-from draftctl.store.db import BUSY_TIMEOUT_MS, POLL_S, connect, store_errors
+from draftctl.store.db import BUSY_TIMEOUT_MS, POLL_S, connect, is_busy, store_errors
 
 Job = Callable[[sqlite3.Connection], Any]
 _Item = tuple[Job, "asyncio.Future[Any] | None"]
@@ -95,7 +94,7 @@ class Writer:
                         connection.execute("ROLLBACK")
                     raise
             reach("write.after_commit")
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is, whoever waits must hear of it: nobody else answers them)
             group = group or [self._jobs.popleft()]
             done = [error] * len(group)
         self._answer(group, done)
@@ -133,7 +132,7 @@ async def _begin(connection: sqlite3.Connection) -> None:
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if not is_busy(error) or time.monotonic() > deadline:
                 raise
             await asyncio.sleep(POLL_S)
         else:
@@ -143,8 +142,10 @@ async def _begin(connection: sqlite3.Connection) -> None:
 def _commit(connection: sqlite3.Connection) -> None:
     """Commit, waiting for readers to let go; this runs in a thread."""
     connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    connection.execute("COMMIT")
-    connection.execute("PRAGMA busy_timeout=0")
+    try:
+        connection.execute("COMMIT")
+    finally:
+        connection.execute("PRAGMA busy_timeout=0")
 
 
 def _one(connection: sqlite3.Connection, job: Job) -> Any:
