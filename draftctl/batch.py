@@ -134,6 +134,8 @@ class Batch:
             finally:
                 await self._writer.stop()
                 await self._deps.engine.close()
+        if self._writer.lost is not None:
+            raise self._writer.lost
         self.report.requests = self._deps.engine.sent
         self.report.elapsed_s = round(time.monotonic() - self._started, 3)
         self.report.unreachable = self._breaker.open or self._breaker.last_failed

@@ -37,6 +37,7 @@ class Writer:
         self._some = asyncio.Event()
         self._last = False
         self._connection: sqlite3.Connection | None = None
+        self.lost: Exception | None = None  # what went wrong with a job that nobody waits for
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="draftctl-disk")
 
     def start(self) -> None:
@@ -110,12 +111,11 @@ class Writer:
 
     def _answer(self, group: list[_Item], values: list[Any]) -> None:
         for (_, future), value in zip(group, values, strict=True):
-            if future is None or future.cancelled():
-                continue
-            if isinstance(value, Exception):
-                future.set_exception(value)
-            else:
-                future.set_result(value)
+            failed = isinstance(value, Exception)
+            if future is None:
+                self.lost = self.lost or (value if failed else None)
+            elif not future.cancelled():
+                future.set_exception(value) if failed else future.set_result(value)
 
 
 def _open(path: Path) -> sqlite3.Connection:
