@@ -3,6 +3,7 @@
 A file that is wrong is kept as broken, with its problems and what can still be read of it; the rest stands.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -196,19 +197,31 @@ def engine_matches(workflow: Workflow, engine_id: str) -> bool:
 
 
 def tie_problems(chains: ChainSet, canon: Canon, vocab: Vocab) -> list[Problem]:
-    """Report each pair of workflows that ties somewhere, once, with the cells and the way out."""
+    """Report the ties of each workflow once, at the one that ties most: that is where something is to be changed."""
     by_tie: dict[tuple[str, ...], list[Cell]] = {}
     for cell, tied in ambiguous_cells(chains.entries, vocab.archetypes, vocab.states, canon.notes):
         by_tie.setdefault(tuple(entry.id for entry in tied), []).append(cell)
-    problems = []
+    often = Counter(id_ for ids in by_tie for id_ in ids if id_ in chains.workflows)
+    by_workflow: dict[str, list[str]] = {}
     for ids, cells in sorted(by_tie.items()):
-        shown = "; ".join(f"{c.archetype} x {c.state} x {c.template_key}" for c in cells[:_SHOWN_TIES])
-        more = f" and {len(cells) - _SHOWN_TIES} more" if len(cells) > _SHOWN_TIES else ""
-        message = f"{', '.join(ids)} apply equally to {shown}{more}: narrow one, add a workflow for what they share, or give one a `priority`"
-        workflow = next((chains.workflows[i] for i in ids if i in chains.workflows), None)
-        if workflow is not None:
-            problems.append(workflow.document.problem(("appliesTo",), message, "E-AMBIG", at_key=True))
-    return problems
+        mine = max((id_ for id_ in ids if id_ in often), key=lambda id_: (often[id_], id_), default=None)
+        if mine is not None:
+            others = ", ".join(id_ for id_ in ids if id_ != mine)
+            more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
+            by_workflow.setdefault(mine, []).append(
+                f"{others} ({cells[0].archetype} x {cells[0].state} x {cells[0].template_key}{more})"
+            )
+    return [
+        chains.workflows[id_].document.problem(
+            ("appliesTo",),
+            f"{id_} and others apply equally, so neither is used: {'; '.join(ties[:_SHOWN_TIES])}"
+            + (f"; and {len(ties) - _SHOWN_TIES} more workflows" if len(ties) > _SHOWN_TIES else "")
+            + ". Narrow it (list templateKeys too), or give it a `priority`",
+            "E-AMBIG",
+            at_key=True,
+        )
+        for id_, ties in by_workflow.items()
+    ]
 
 
 def partial_problems(chains: ChainSet) -> list[Problem]:

@@ -100,12 +100,11 @@ def _files(settings: Settings) -> list[Check]:
 def _workflows(root: Path) -> list[Check]:
     snapshot = take_snapshot(root)
     chains = load_chains(snapshot.files, load_canon(snapshot), load_vocab(snapshot))
+    wrong = [problem for problem in lint_workspace(snapshot.files) if problem.severity == "error"]
     detail = f"{len(chains.workflows)} usable"
-    if chains.broken:
-        detail += f", BROKEN: {', '.join(sorted(chains.broken))}"
-    return [
-        Check(name="workflows", ok=not chains.broken, detail=detail, fix="`draftctl workflow lint` shows every error.")
-    ]
+    if wrong:
+        detail += f"; {len(wrong)} errors, the first: {str(wrong[0]).splitlines()[0]}"
+    return [Check(name="workflows", ok=not wrong, detail=detail, fix="`draftctl workflow lint` shows every error.")]
 
 
 def _engine(settings: Settings) -> list[Check]:

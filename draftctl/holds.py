@@ -61,7 +61,7 @@ HOLDS: dict[str, HoldKind] = {
     ),
     "engine_unavailable": HoldKind(
         meaning="The engine could not be reached.",
-        next_step="Nothing: the next run asks again, and this cost no attempt. `draftctl engine show` says where it looks.",
+        next_step="Correct the cause if it names one; the next run asks again by itself, and this cost no attempt.",
         reopen=Reopen.NEXT_RUN,
         costs_attempt=False,
     ),
@@ -77,8 +77,8 @@ HOLDS: dict[str, HoldKind] = {
         reopen=Reopen.NEXT_RUN,
     ),
     "missing_atom": HoldKind(
-        meaning="The note uses a fact that this thread does not have.",
-        next_step="Answer by hand, or change the note so that it needs no such fact, and commit.",
+        meaning="The note, or the workflow, uses a fact that this thread does not have.",
+        next_step="Answer by hand, or change the note (or the workflow, with a bump) so that it needs no such fact, and commit.",
         reopen=Reopen.CHANGE,
         costs_attempt=False,
     ),
@@ -155,13 +155,13 @@ HOLDS: dict[str, HoldKind] = {
     ),
     "version_reused": HoldKind(
         meaning="The workflow was changed and kept a version that stands for other content.",
-        next_step="`draftctl workflow bump WORKFLOW`, then commit.",
+        next_step="Bump the version with the command that it names, then commit.",
         reopen=Reopen.CHANGE,
         costs_attempt=False,
     ),
     "workflow_invalid": HoldKind(
         meaning="The workflow's file has an error, so only its own candidates hold.",
-        next_step="`draftctl workflow lint` shows every error; correct them and commit.",
+        next_step="`draftctl workflow lint` shows what is wrong with it; correct that and commit.",
         reopen=Reopen.CHANGE,
         costs_attempt=False,
     ),

@@ -5,12 +5,13 @@ from dataclasses import replace
 from functools import partial
 
 from draftctl.canon import NOTES, Canon, parse_canon, spell
-from draftctl.chainset import ChainSet, load_chains, partial_problems, tie_problems, unused_partials
+from draftctl.chainset import ChainSet, engine_matches, load_chains, partial_problems, tie_problems, unused_partials
 from draftctl.errors import FileProblems, Problem
-from draftctl.manifest import parse_manifest
+from draftctl.manifest import engine_ids, parse_manifest
 from draftctl.rendering import render_note
 from draftctl.runner import body_hits
 from draftctl.vocab import VOCAB, parse_vocab
+from draftctl.workflow import has_limit
 from draftctl.workflowlock import LOCK, locked_otherwise, read_lock
 from draftctl.yamlfile import parse_yaml
 
@@ -53,7 +54,7 @@ def lint_workspace(files: Mapping[str, bytes]) -> list[Problem]:
     problems += partial_problems(chains)
     problems += tie_problems(chains, canon, vocab) if vocab else []
     problems += _lock_problems(files, chains)
-    problems += _warnings(chains)
+    problems += _warnings(chains, engine_ids(files))
     return _in_order(problems)
 
 
@@ -86,6 +87,10 @@ def _lock_problems(files: Mapping[str, bytes], chains: ChainSet) -> list[Problem
     return problems
 
 
+def _warning(problem: Problem) -> Problem:
+    return replace(problem, severity="warning")
+
+
 def reused_against(chains: ChainSet, before: ChainSet, ref: str) -> list[Problem]:
     """Report each workflow that says something else than at another commit (`ref`), under the same version."""
     return [
@@ -101,7 +106,7 @@ def reused_against(chains: ChainSet, before: ChainSet, ref: str) -> list[Problem
     ]
 
 
-def _warnings(chains: ChainSet) -> list[Problem]:
+def _warnings(chains: ChainSet, engines: list[str]) -> list[Problem]:
     found = [
         replace(
             workflow.document.problem(
@@ -112,6 +117,15 @@ def _warnings(chains: ChainSet) -> list[Problem]:
         for workflow in chains.workflows.values()
         if workflow.document.data.get("examples")
     ]
+    for workflow in chains.workflows.values():
+        draft = workflow.steps[workflow.draft]
+        written = workflow.document.data["steps"][workflow.draft]
+        if "max_chars" not in written and not has_limit(draft.text):
+            message = f"no limit is written (<=320 chars), so {draft.max_chars} characters are allowed"
+            found.append(_warning(workflow.document.problem(("steps", workflow.draft, "draft"), message, "W-MAXCHARS")))
+        if engines and not any(engine_matches(workflow, engine) for engine in engines):
+            message = f"no manifest in engines/ is a build that {workflow.engine} means"
+            found.append(_warning(workflow.document.problem(("engine",), message, "W-ENGINE")))
     found += [
         Problem(
             path=f"workflows/partials/{name}",

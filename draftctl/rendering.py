@@ -234,8 +234,17 @@ def prompt_problems(
         tree = _ENVIRONMENT.parse(text)
         _ENVIRONMENT.from_string(text)
     except TemplateSyntaxError as error:
-        return [(error.lineno, error.message or "not a Jinja text")]
+        return [(error.lineno, _in_words(error.message or "not a Jinja text"))]
     return [*_forbidden(tree), *_wrong_includes(tree, partials), *(_unknown_names(tree, known) if known else ())]
+
+
+def _in_words(message: str) -> str:
+    """Add to a parser's message what its writer probably meant."""
+    if "got '='" in message:
+        return f"{message}; `==` compares"
+    if message.startswith(("unexpected end of template", "unexpected '}'")):
+        return f"{message}; every {{{{ ends with }}}} and every {{% with %}}"
+    return message
 
 
 def condition_problems(text: str, *, known: Mapping[str, Sequence[str] | None]) -> list[tuple[int, str]]:
@@ -281,6 +290,10 @@ def _unknown_names(tree: nodes.Template, known: Mapping[str, Sequence[str] | Non
     for found in tree.find_all(nodes.Getitem):
         if isinstance(found.node, nodes.Name) and found.node.name in known and not isinstance(found.arg, nodes.Const):
             yield found.lineno, f"`{found.node.name}[...]` takes a name in quotes"
+    for path, line in _deep_paths(tree):
+        fields = known.get(".".join(path[:2]))
+        if fields is not None and path[2] not in fields:
+            yield line, f"`{'.'.join(path)}` is not known here; there are {', '.join(fields)}"
     for path, line in _paths(tree):
         allowed = known.get(path[0])
         if path[0] in declared and allowed is not None and path[1] not in allowed:
@@ -294,6 +307,14 @@ def named_in(text: str, root: str) -> list[tuple[str, int]]:
         return [(path[1], line) for path, line in _paths(_ENVIRONMENT.parse(text)) if path[0] == root]
     except TemplateSyntaxError:
         return []
+
+
+def _deep_paths(tree: nodes.Template) -> Iterator[tuple[_Path, int]]:
+    """Yield what a text names two levels down (`steps.when.day`)."""
+    for dotted in tree.find_all(nodes.Getattr):
+        inner = dotted.node
+        if isinstance(inner, nodes.Getattr) and isinstance(inner.node, nodes.Name):
+            yield (inner.node.name, inner.attr, dotted.attr), dotted.lineno
 
 
 def _paths(tree: nodes.Template) -> Iterator[tuple[_Path, int]]:

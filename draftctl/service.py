@@ -161,7 +161,7 @@ def run(
             chains = load_run_chains(connection, snapshot, canon, manifest, options) if manifest else None
             deps = Deps(engine=engine, canon=canon, chains=chains)
             report = _locked(connection, database, options, deps, snapshot, run_id, listeners or Listeners())
-        return _result(options, run_id, engine_id, taken, report, _notes(snapshot, chains))
+        return _result(options, run_id, engine_id, taken, report, _notes(snapshot, chains, report))
 
 
 def _locked(
@@ -250,11 +250,17 @@ def _reopen_key(snapshot: Snapshot, engine_id: str, options: RunOptions) -> str:
     )[:16]
 
 
-def _notes(snapshot: Snapshot, chains: Chains | None) -> tuple[str, ...]:
+def _notes(snapshot: Snapshot, chains: Chains | None, report: Report) -> tuple[str, ...]:
     notes = [_broken_note(broken) for broken in chains.chains.broken.values()] if chains else []
     notes += [f"{detail}: its candidates hold" for detail in chains.reused.values()] if chains else []
+    if report.holds["wrong_build"]:
+        notes.append(
+            "The server does not serve this build, so its candidates hold; `draftctl engine probe` says what it serves"
+        )
     if snapshot.unsaved:
-        notes.append(f"Not committed, so not used in this run: {', '.join(snapshot.unsaved)}")
+        notes.append(
+            f"Not committed, so not used in this run: {', '.join(snapshot.unsaved)} (`git add` and `git commit` make them count)"
+        )
     if snapshot.state == "unknown":
         notes.append(f"Git could not be asked ({snapshot.git_problem}), so the files were read as they lie there")
     return tuple(notes)

@@ -234,6 +234,11 @@ def _step(n: int, file: StepFile) -> Step:
     )
 
 
+def has_limit(text: str) -> bool:
+    """Say whether a text has a limit in it (`<=320 chars`)."""
+    return _LIMIT.search(text) is not None
+
+
 def _limit_in(text: str) -> int:
     found = _LIMIT.findall(text)
     return int(found[-1]) if found and int(found[-1]) > 0 else DEFAULT_MAX_CHARS

@@ -96,11 +96,11 @@ def _siblings(document: Document, step: StepFile, verb: str, here: tuple[str | i
     if verb == "choose":
         options = step.options or ()
         if len(options) < 2 or len(set(options)) < len(options) or not all(o.strip() == o and o for o in options):  # noqa: PLR2004
-            message = "a choose has `options`: two or more different words, without blanks around them"
+            message = "a choose needs `options`: two or more different words, without blanks around them"
             yield document.problem((*here, "options"), message, "E-OPTIONS")
     if verb == "extract":
         if step.json_schema is None:
-            yield document.problem(here, "an extract has a `schema`", "E-SCHEMA")
+            yield document.problem(here, "an extract needs a `schema`", "E-SCHEMA")
         else:
             yield from _schema_problems(document, step.json_schema, (*here, "schema"))
 
@@ -110,7 +110,7 @@ def _schema_problems(document: Document, schema: Any, path: tuple[str | int, ...
     kinds = schema.get("type") if isinstance(schema, Mapping) else None
     kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds or ())
     if not isinstance(schema, Mapping) or not (kinds or "enum" in schema or "const" in schema):
-        yield document.problem(path, "every part of a schema has a `type` (or an `enum`)", "E-SCHEMA")
+        yield document.problem(path, "every part of a schema needs a `type` (or an `enum`)", "E-SCHEMA")
         return
     for kind in kinds:
         if kind not in _TYPES:
@@ -128,15 +128,15 @@ def _schema_problems(document: Document, schema: Any, path: tuple[str | int, ...
 
 def _unbounded(schema: Mapping[str, Any], kinds: tuple[Any, ...], *, root: bool) -> Iterator[str]:
     if root and kinds != ("object",):
-        yield "the schema of an extract is an object"
+        yield "the schema of an extract must be an object"
     if "string" in kinds and not {"maxLength", "enum", "const"} & set(schema):
-        yield "a string has a `maxLength`"
+        yield "a string needs a `maxLength`"
     if "array" in kinds and "maxItems" not in schema:
-        yield "an array has `maxItems`"
+        yield "an array needs `maxItems`"
     if "object" in kinds and schema.get("additionalProperties") is not False:
-        yield "an object has `additionalProperties: false`"
+        yield "an object needs `additionalProperties: false`"
     if "object" in kinds and not (isinstance(schema.get("properties"), Mapping) and schema["properties"]):
-        yield "an object has `properties`"
+        yield "an object needs `properties`"
 
 
 def _order_problems(document: Document, file: WorkflowFile) -> Iterator[Problem]:
@@ -160,13 +160,14 @@ def _order_problems(document: Document, file: WorkflowFile) -> Iterator[Problem]
 
 def _text_problems(document: Document, file: WorkflowFile, partials: Mapping[str, str]) -> Iterator[Problem]:
     names: list[str] = []
+    left: dict[str, tuple[str, ...]] = {}
     for n, step in enumerate(file.steps):
         verbs = verbs_of(step)
         if len(verbs) != 1:
             continue
         verb = verbs[0]
         known: dict[str, Any] = {
-            "candidate": CANDIDATE_FIELDS, "thread": THREAD_FIELDS, "steps": tuple(names), "atoms": None, "pastebin": None
+            "candidate": CANDIDATE_FIELDS, "thread": THREAD_FIELDS, "steps": tuple(names), "atoms": None, "pastebin": None, **left
         }  # fmt: skip
         if verb != "check":
             path = ("steps", n, verb)
@@ -185,6 +186,13 @@ def _text_problems(document: Document, file: WorkflowFile, partials: Mapping[str
                 yield document.problem(("steps", n, "when"), message, "E-UNTRUSTED")
         if verb not in ("draft", "check"):
             names.append(step.name or f"{verb}{n + 1}")
+            left |= {f"steps.{names[-1]}": fields for fields in [_fields(step)] if fields is not None}
+
+
+def _fields(step: StepFile) -> tuple[str, ...] | None:
+    """Return what an extract leaves by name; None where that is not known."""
+    properties = (step.json_schema or {}).get("properties")
+    return tuple(properties) if isinstance(properties, Mapping) else None
 
 
 def _rule(message: str) -> str:

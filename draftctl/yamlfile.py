@@ -243,6 +243,8 @@ def _syntax_problem(document: Document, error: yaml.MarkedYAMLError) -> Problem:
         message = "a `:` stands where none may; quote the text, or check the indentation"
     elif line < len(document.lines) and _starts_like_jinja(document.lines[line]):
         message = _QUOTE_JINJA
+    elif "expected key" in message or "expected <block end>" in message:
+        message += "; check the indentation"
     return document.problem_at(line, column, f"this is not YAML: {message}", "E-YAML")
 
 

@@ -208,7 +208,7 @@ def test_no_workflow_ambiguity_and_another_build_hold_with_their_reason(
     twin = (workspace.root / FIRST).read_text().replace("id: first-reply", "id: twin")
     workspace.commit("workflows/twin.yaml", twin)
     assert draft(workspace, server, stdin=friday("a"))["holds"] == {"ambiguous_workflow": 1}
-    assert "apply equally to" in workspace.run("workflow", "lint").stdout
+    assert "twin and others apply equally" in workspace.run("workflow", "lint").stdout
     assert workspace.json("workflow", "why", "--archetype", "courteous", "--state", "new", "--key", "1")[
         "reason"
     ].startswith("ambiguous")

@@ -92,7 +92,7 @@ def engine_show(
     lines = [f"{engine_id}{' (active)' if value['active'] else ''}"]
     facts = value["manifest"]
     lines += (
-        [f"  {key}: {item}" for key, item in facts.items()]
+        [f"  {key}: {_plain(item)}" for key, item in facts.items() if item not in (None, (), {})]
         if facts
         else ["  the note, filled in, is the reply; no model"]
     )
@@ -158,7 +158,7 @@ def engine_probe(
         raise UsageError("The template engine has no server to probe.", hint="Name a build.")
     inference = settings_of(ctx).values.inference
     if not inference.url:
-        raise EngineUnreachable("There is no server to probe.", hint="GPU_INFERENCE_URL says where one is.")
+        raise EngineUnreachable("There is no server to probe: GPU_INFERENCE_URL is not set.")
     key, results, requests = os.environ.get("GPU_INFERENCE_API_KEY") or None, [], 0
     for endpoint in parse_endpoints(inference.url, inference.allowed_hosts):
         found, sent = probe(endpoint, engine_id, api_key=key, special_tokens=manifest.special_tokens)
@@ -176,6 +176,13 @@ def engine_probe(
         record_probe(connection, engine_id, value, ok=ok)
     emit(value, as_json=as_json, text="\n".join([engine_id, *_probe_lines(value)]))
     raise typer.Exit(0 if ok else 1)
+
+
+def _plain(item: Any) -> str:
+    """Write a manifest's value as a person would."""
+    if isinstance(item, dict):
+        return ", ".join(f"{key} {_plain(value)}" for key, value in item.items() if value not in (None, (), {}))
+    return " ".join(map(_plain, item)) if isinstance(item, tuple) else str(item)
 
 
 _MARKS = {True: "yes", False: "NO", None: "could not be measured"}

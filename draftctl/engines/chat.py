@@ -50,7 +50,7 @@ class ChatEngine:
         self._backoff = tenacity.wait_exponential(multiplier=first_wait_s, max=MAX_WAIT_S) + tenacity.wait_random(
             0, first_wait_s
         )
-        self._timeout = aiohttp.ClientTimeout(total=request_timeout_s, sock_connect=connect_timeout_s)
+        self._timeout = aiohttp.ClientTimeout(total=request_timeout_s, connect=connect_timeout_s)
         self._max_model_len = max_model_len
         self._lengths: dict[str, int | None] = {}
         self._asking: dict[str, asyncio.Lock] = {}

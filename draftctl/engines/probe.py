@@ -25,6 +25,7 @@ from draftctl.prompt import (
     thread_piece,
 )
 
+CONNECT_S = 5.0
 TIMEOUT_S = 60.0  # the first constrained request of a fresh server takes up to 20 s
 _OK = 200
 _OPTIONS = ("violet-7", "copper-9")
@@ -74,9 +75,14 @@ class Probed:
             found.append(
                 f"Neutralised text still becomes {' '.join(self.leaking)}; add that to special_tokens of the manifest."
             )
-        if self.constrains_choice is False or self.constrains_schema is False:
+        ignored = [
+            name
+            for name, holds in (("choice", self.constrains_choice), ("schema", self.constrains_schema))
+            if holds is False
+        ]
+        if ignored:
             found.append(
-                "It ignores constraints: choose, extract and critique will hold where the model does not comply by itself."
+                f"It ignores constraints ({', '.join(ignored)}): such steps hold where the model does not comply by itself."
             )
         return found
 
@@ -87,7 +93,11 @@ class _Client:
         self._engine_id = engine_id
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._http = httpx.Client(
-            base_url=endpoint, headers=headers, timeout=TIMEOUT_S, follow_redirects=False, trust_env=False
+            base_url=endpoint,
+            headers=headers,
+            timeout=httpx.Timeout(TIMEOUT_S, connect=CONNECT_S),
+            follow_redirects=False,
+            trust_env=False,
         )
         self.requests = 0
 

@@ -61,7 +61,7 @@ def finish(connection: sqlite3.Connection, claim: Claim, result: Result, provena
     draft_id = "d" + sha256_text(canonical_json([candidate.id, claim.fence, provenance.run_id]))[:11]
     _insert_draft(connection, draft_id, result, outcome, provenance, now)
     checkpoints.settle(connection, candidate.id, outcome)
-    if result.workflow and result.steps:
+    if result.workflow and isinstance(outcome, Drafted):
         workflows.note_used(connection, result.workflow, provenance.git_commit, provenance.run_id)
     _insert_steps(connection, draft_id, result)
     _insert_decisions(connection, draft_id, result, outcome, provenance, now)
