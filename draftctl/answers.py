@@ -11,10 +11,15 @@ from draftctl.control_tokens import find_control_token
 from draftctl.models import canonical_json
 from draftctl.workflow import Step
 
-_CLOSED = re.compile(r"<think>.*?</think>", re.DOTALL | re.IGNORECASE)
+_THINK = re.compile(r"<(/)?think>", re.IGNORECASE)
+_TRANSCRIPT = re.compile(r"^\s*(?:them|us|fact)>|^\s*(?:<<<|>>>)\s*$", re.MULTILINE)
+_TALKS = re.compile(r"\b(?:i|i'm|me|my|mine|we|us|our|you|your|yours|u|ur|let's)\b")
+_BLANKS = frozenset("\u115f\u1160\u3164\uffa0")
 _MARK = re.compile(r"</?think\b", re.IGNORECASE)
 _LEAK_CHARS = 40
 _THOUGHT_CHARS = 20
+_WHOLE_CHARS = 200
+_ENDS = " .!?-*:"
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]?")
 CRITIQUE_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -38,7 +43,15 @@ class Fault:
 
 def without_reasoning(text: str) -> str:
     """Return the text outside `<think>...</think>`; an unclosed mark stays and is a fault."""
-    return _CLOSED.sub("", text).strip()
+    kept, at, depth_start = [], 0, -1
+    for mark in _THINK.finditer(text):
+        if mark[1]:
+            if depth_start >= 0:
+                kept.append(text[at:depth_start])
+                at, depth_start = mark.end(), -1
+        elif depth_start < 0:
+            depth_start = mark.start()
+    return ("".join(kept) + text[at:]).strip()
 
 
 def whole(text: str, finish_reason: str) -> Fault | None:
@@ -47,11 +60,16 @@ def whole(text: str, finish_reason: str) -> Fault | None:
         told = "it was cut off before its end; write it shorter" if finish_reason == "length" else ""
         return Fault(reason="truncated", detail=f"finish_reason {finish_reason!r}", told=told)
     visible = without_reasoning(text)
-    if not visible:
+    if not has_words(visible):
         return Fault(reason="empty", detail="reasoning alone" if text.strip() else "")
     if _MARK.search(visible):
         return Fault(reason="gate:think_leak", detail="reply, rule unclosed <think>")
     return None
+
+
+def has_words(text: str) -> bool:
+    """Say whether a text has anything to read in it: a letter or a digit that can be seen."""
+    return any(char.isalnum() and char not in _BLANKS for char in text)
 
 
 def read_value(step: Step, text: str) -> Any | Fault:
@@ -71,7 +89,8 @@ def read_value(step: Step, text: str) -> Any | Fault:
 def _object(text: str, schema: Mapping[str, Any]) -> Any | Fault:
     try:
         value = json.loads(text)
-    except ValueError:
+        canonical_json(value).encode()
+    except (ValueError, RecursionError):
         return Fault(reason="invalid_step", detail="not JSON")
     error = next(_validator(canonical_json(schema)).iter_errors(value), None)
     if error is not None:
@@ -102,26 +121,33 @@ def body_fault(body: str, max_chars: int, extra: tuple[str, ...]) -> Fault | Non
 
 
 def leaks(body: str, told: Iterable[str], thoughts: Iterable[str], allowed: Iterable[str]) -> bool:
-    """Say whether the body repeats a private text: a long sentence of what the model was told, or a line of what it thought.
+    """Say whether the body repeats a private text: what the model was told, what it thought, or the transcript's own marks.
 
-    What also stands in an allowed text (the thread, the canon) is no leak; case and blanks count for nothing.
+    Of what it was told: a long sentence, or all of a short text. Of what it thought: a whole line, or a sentence that talks to
+    nobody (with an `I` or a `you` in it, it may well be the reply itself). What also stands in an allowed text (the thread, the canon)
+    is no leak; case and blanks count for nothing.
     """
+    if _TRANSCRIPT.search(body):
+        return True
     flat = _flat(body)
-    found = {sentence for text in told for sentence in _sentences(text) if sentence in flat}
-    found |= {line for text in thoughts for line in _lines(text) if line in flat}
+    found = {part for text in told for part in _sentences(text) if part in flat}
+    found |= {part for text in thoughts for part in _thoughts(text) if part in flat}
     return bool(found) and any(all(part not in _flat(text) for text in allowed) for part in found)
 
 
-def _lines(text: str) -> list[str]:
-    """Return a thought's lines that say something: a short one may well be the reply itself."""
-    lines = (_flat(line).strip(" .!?-*") for line in text.splitlines())
-    return [line for line in lines if len(line) >= _THOUGHT_CHARS]
+def _thoughts(text: str) -> list[str]:
+    """Return a thought's lines and its sentences that talk to nobody; a short one may be anybody's words."""
+    lines = [_flat(line).strip(_ENDS) for line in text.splitlines()]
+    spoken = [_flat(match[0]).strip(_ENDS) for match in _SENTENCE.finditer(text)]
+    return [part for part in (*lines, *(s for s in spoken if not _TALKS.search(s))) if len(part) >= _THOUGHT_CHARS]
 
 
 @lru_cache(maxsize=1024)
 def _sentences(text: str) -> tuple[str, ...]:
-    found = (_flat(match[0]).strip(" .!?-") for match in _SENTENCE.finditer(text))
-    return tuple(sentence for sentence in found if len(sentence) >= _LEAK_CHARS)
+    found = (_flat(match[0]).strip(_ENDS) for match in _SENTENCE.finditer(text))
+    long = tuple(sentence for sentence in found if len(sentence) >= _LEAK_CHARS)
+    whole_text = _flat(text).strip(_ENDS)
+    return (*long, whole_text) if _THOUGHT_CHARS <= len(whole_text) < _WHOLE_CHARS else long
 
 
 def _flat(text: str) -> str:

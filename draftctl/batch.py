@@ -223,7 +223,7 @@ class Batch:
             return await self._writer.do(
                 partial(results.finish, claim=claim, result=result, provenance=self._provenance)
             )
-        except sqlite3.IntegrityError as error:
+        except (sqlite3.IntegrityError, OverflowError, ValueError) as error:
             held = replace(result, outcome=Held(reason="internal_error", detail=_place(error)), steps=(), bundle=())
             return await self._writer.do(partial(results.finish, claim=claim, result=held, provenance=self._provenance))
 
@@ -232,7 +232,7 @@ class Batch:
         if self._breaker.open:
             deps = replace(deps, engine=AbsentEngine(deps.engine.id, "given up after several failures in a row"))
         try:
-            return await draft_one(claim.candidate, claim.person, deps, _Memory(claim, self._writer))
+            return await draft_one(claim.candidate, claim.person, deps, _Memory(claim, self._writer, deps.engine.id))
         except Exception as error:  # noqa: BLE001  (one candidate's bug must not stop the others)
             return Result(candidate=claim.candidate, outcome=Held(reason="internal_error", detail=_place(error)))
 
@@ -240,14 +240,15 @@ class Batch:
 class _Memory:
     """A claimed chain's memory: what an earlier run was answered, and the writer that keeps what this one is."""
 
-    def __init__(self, claim: Claim, writer: Writer) -> None:
+    def __init__(self, claim: Claim, writer: Writer, engine_id: str) -> None:
         self._claim = claim
+        self._engine_id = engine_id
         self._writer = writer
 
     def recall(self, n: int, attempt: int, prompt: str) -> Completion | None:
-        """Return the completion of this very request, if an earlier run has it."""
+        """Return the completion of this very request, if an earlier run has it from this very build."""
         hashed, completion = self._claim.recalled.get((n, attempt), ("", None))
-        return completion if hashed == prompt else None
+        return completion if completion and hashed == prompt and completion.model == self._engine_id else None
 
     def keep(self, n: int, attempt: int, prompt: str, completion: Completion) -> None:
         """Hand a completion to the writer; only the draft is waited for."""

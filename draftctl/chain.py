@@ -149,6 +149,7 @@ class _Run:
         self._redrafts: dict[int, int] = {}
         self._body = ""
         self._told = [part.content for part in context.bundle if part.kind == "text"]
+        self._told.append(context.piece.partition("\n")[0])
         self._thoughts: list[str] = []
         self._unkept: tuple[int, int, str, Completion] | None = None
         self.asked: list[Asked] = []
@@ -240,7 +241,7 @@ class _Run:
             new = [thread, turn]
         if self._context.control_token or any(find_control_token(text, extra) for text in new):
             raise _Hold(Held(reason="control_token", detail=f"step {step.name}", on_body=True))
-        self._told.append(step.text)
+        self._told += [step.text, *turn.splitlines()]
         return messages
 
     async def _complete(self, index: int, step: Step, messages: tuple[PromptPart, ...]) -> Completion:

@@ -72,10 +72,13 @@ def load_chains(files: Mapping[str, bytes], canon: Canon, vocab: Vocab | None) -
             workflow = _load(files[path], path, partials, partial_problems, canon, vocab)
             workflows[workflow.id] = workflow
         except FileProblems as error:
-            applies, priority = parse_applies(files[path], path) or (None, 0)
-            broken[stem(path)] = Broken(
-                id=stem(path), path=path, problems=error.problems, applies=applies, priority=priority
+            broken[stem(path)] = _broken(files[path], path, error.problems)
+        except (RecursionError, SyntaxError, ValueError, OverflowError) as error:
+            message = (
+                f"this cannot be read ({type(error).__name__}): something in it is nested too deeply, or too large"
             )
+            problem = Problem(path=path, line=1, column=1, message=message, rule="E-YAML")
+            broken[stem(path)] = _broken(files[path], path, (problem,))
     entries = [_entry(w.id, w.applies, w.priority, canon) for w in workflows.values()]
     entries += [
         replace(_entry(b.id, b.applies, b.priority, canon), broken=True)
@@ -83,6 +86,11 @@ def load_chains(files: Mapping[str, bytes], canon: Canon, vocab: Vocab | None) -
         if b.applies is not None
     ]
     return ChainSet(workflows=workflows, broken=broken, partials=partials, entries=tuple(entries))
+
+
+def _broken(content: bytes, path: str, problems: tuple[Problem, ...]) -> Broken:
+    applies, priority = parse_applies(content, path) or (None, 0)
+    return Broken(id=stem(path), path=path, problems=problems, applies=applies, priority=priority)
 
 
 def _load(
@@ -120,9 +128,14 @@ def _partials(files: Mapping[str, bytes]) -> tuple[dict[str, str], dict[str, Pro
 
 
 def _entry(id_: str, applies: MatchSet, priority: int, canon: Canon) -> Entry:
+    return Entry(id=id_, applies=resolved(applies, canon), priority=priority)
+
+
+def resolved(applies: MatchSet, canon: Canon) -> MatchSet:
+    """Return a match set whose template keys are the notes' own, whatever names or aliases were written."""
     keys = applies.template_keys
-    resolved = None if keys is None else frozenset(note.key if (note := canon.find(key)) else key for key in keys)
-    return Entry(id=id_, applies=replace(applies, template_keys=resolved), priority=priority)
+    found = None if keys is None else frozenset(note.key if (note := canon.find(key)) else key for key in keys)
+    return replace(applies, template_keys=found)
 
 
 def _vocab_problems(workflow: Workflow, vocab: Vocab | None) -> list[Problem]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from draftctl.chainset import load_chains
 from draftctl.engine_id import TEMPLATE
 from draftctl.errors import DraftctlError
+from draftctl.lint import lint_workspace
 from draftctl.manifest import engine_ids
 from draftctl.service import load_canon, load_manifest, load_vocab
 from draftctl.settings import OUTSIDE, Settings

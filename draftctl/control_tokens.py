@@ -29,6 +29,7 @@ _SHAPES = (
     rf"{_OPEN}(?={_UNSEEN}/?{_UNSEEN}(?:[A-Z][A-Z0-9_]+|[gs]MASK|control_[0-9]+|@[A-Z]+@|multimodal){_UNSEEN}{_CLOSE})",
 )
 _PASSES = 4
+_LINES = re.compile(r"\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
 @lru_cache(maxsize=64)
@@ -47,6 +48,16 @@ def neutralise(text: str, extra: tuple[str, ...] = ()) -> str:
             break
         text = changed
     return text
+
+
+def lines_of(text: str) -> list[str]:
+    """Return a text's lines, at everything that any program takes for the end of one."""
+    return _LINES.split(text)
+
+
+def one_line(text: str) -> str:
+    """Return a text on one line, so that it cannot start one of its own."""
+    return " ".join(_LINES.split(text)) if _LINES.search(text) else text
 
 
 def find_control_token(text: str, extra: tuple[str, ...] = ()) -> str | None:

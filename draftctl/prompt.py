@@ -11,16 +11,14 @@ So on the server every step's prompt is a prefix of the next one, and the prefix
 last user turn, which breaks the prefix. `draftctl engine probe` measures which role keeps it.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from draftctl.control_tokens import neutralise
+from draftctl.control_tokens import lines_of, neutralise, one_line
 from draftctl.models import Candidate, PromptPart, canonical_json
 
 ContextRole = Literal["system", "user"]
-_LINES = re.compile(r"\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _HEADINGS = {"safety": "Safety", "rules": "Rules", "voice": "Voice", "canon": "Canon", "examples": "Examples"}
 _ORDER = tuple(_HEADINGS)
 
@@ -52,9 +50,9 @@ def thread_piece(candidate: Candidate, extra: tuple[str, ...] = ()) -> str:
     lines = [
         f"{'them' if message.role == 'prospect' else 'us'}> {line}".rstrip()
         for message in candidate.messages
-        for line in _LINES.split(message.text)
+        for line in lines_of(message.text)
     ]
-    lines += [f"fact> {key}: {' '.join(_LINES.split(str(value)))}" for key, value in candidate.usable_atoms.items()]
+    lines += [f"fact> {one_line(str(key))}: {one_line(str(value))}" for key, value in candidate.usable_atoms.items()]
     return neutralise("# Thread\n<<<\n" + "\n".join(lines) + "\n>>>", extra) + "\n\n"
 
 

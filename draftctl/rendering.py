@@ -13,7 +13,7 @@ from jinja2 import DictLoader, StrictUndefined, TemplateError, TemplateSyntaxErr
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from draftctl.control_tokens import neutralise
+from draftctl.control_tokens import neutralise, one_line
 from draftctl.models import Atom, canonical_json
 
 RENDERER_VERSION = "2"
@@ -43,6 +43,16 @@ _FILTERS = frozenset(
         "list",
         "reverse",
     ]
+)
+_FAILS = (
+    TemplateError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AssertionError,
+    LookupError,
+    AttributeError,
+    RecursionError,
 )
 _Path = tuple[str, ...]
 
@@ -144,9 +154,14 @@ def syntax_error(text: str) -> tuple[int, str] | None:
     """Return the line (from 1) and the message of a note's first Jinja error, or None."""
     try:
         tree = _ENVIRONMENT.parse(text)
+        forbidden = next(_forbidden(tree), None)
+        if forbidden is not None:
+            return forbidden[0], forbidden[1].replace("in a prompt", "in a note")
         _compiled(text)
     except TemplateSyntaxError as error:
-        return error.lineno, error.message or "not a Jinja text"
+        return error.lineno, _in_words(error.message or "not a Jinja text")
+    except (SyntaxError, RecursionError, ValueError, OverflowError, MemoryError):
+        return 1, "this is nested too deeply, or a number in it is too large"
     for kind in (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends, nodes.Call, nodes.For):
         found = tree.find(kind)
         if found is not None:
@@ -181,12 +196,12 @@ class Prompts:
         try:
             for piece in template.generate(facts()):
                 pieces.append(piece)
-                size += len(piece)
+                size += len(piece.encode())  # half a character raises here
                 if size > MAX_RENDERED_CHARS:
                     raise RenderError("the rendered text is longer than 64 KiB")
         except UndefinedError as error:
             raise _missing(error) from error
-        except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
+        except _FAILS as error:
             raise RenderError(f"{type(error).__name__}") from error
         return "".join(pieces).strip()
 
@@ -198,7 +213,7 @@ class Prompts:
             return bool(self._conditions[condition](**facts))
         except UndefinedError as error:
             raise _missing(error) from error
-        except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
+        except _FAILS as error:
             raise RenderError(f"{type(error).__name__}") from error
 
 
@@ -207,9 +222,9 @@ def _is_plain(text: str) -> bool:
 
 
 def _printed(value: Any, extra: tuple[str, ...]) -> str:
-    """Neutralise what a `{{ }}` prints; an undefined value raises here."""
+    """Neutralise what a `{{ }}` prints, on one line: it must not look like a turn of its own. An undefined value raises here."""
     text = canonical_json(value) if type(value) in (dict, list, tuple) else str(value)
-    return neutralise(text, extra)
+    return neutralise(one_line(text), extra)
 
 
 def _missing(error: UndefinedError) -> RenderError:
@@ -232,10 +247,14 @@ def prompt_problems(
     """
     try:
         tree = _ENVIRONMENT.parse(text)
-        _ENVIRONMENT.from_string(text)
+        problems = [*_forbidden(tree), *_wrong_includes(tree, partials)]
+        if not problems:
+            _ENVIRONMENT.from_string(text)  # only now: compiling already works out what is constant
     except TemplateSyntaxError as error:
         return [(error.lineno, _in_words(error.message or "not a Jinja text"))]
-    return [*_forbidden(tree), *_wrong_includes(tree, partials), *(_unknown_names(tree, known) if known else ())]
+    except (SyntaxError, RecursionError, ValueError, OverflowError, MemoryError):
+        return [(1, "this is nested too deeply, or a number in it is too large")]
+    return [*problems, *(_unknown_names(tree, known) if known else ())]
 
 
 def _in_words(message: str) -> str:
@@ -258,8 +277,16 @@ def _forbidden(tree: nodes.Template) -> Iterator[tuple[int, str]]:
     for kind in (nodes.Import, nodes.FromImport, nodes.Extends, nodes.Call, nodes.Macro, nodes.CallBlock, nodes.Block):
         for found in tree.find_all(kind):
             yield found.lineno, f"`{kind.__name__.lower()}` may not be used in a prompt; filters and conditions may"
-    for operation in tree.find_all((nodes.Mul, nodes.Pow)):
-        yield operation.lineno, "`*` and `**` may not be used in a prompt"
+    for operation in tree.find_all((nodes.Mul, nodes.Pow, nodes.Mod)):
+        yield operation.lineno, "`*`, `**` and `%` may not be used in a prompt"
+    for assigned in tree.find_all((nodes.Assign, nodes.AssignBlock)):
+        yield assigned.lineno, "`set` may not be used in a prompt"
+    for used in tree.find_all(nodes.Filter):
+        if used.name not in _FILTERS:
+            yield used.lineno, f"there is no filter `{used.name}` here; there are {', '.join(sorted(_FILTERS))}"
+    for loop in tree.find_all(nodes.For):
+        if any(inner is not loop for inner in loop.find_all(nodes.For)):
+            yield loop.lineno, "a loop may not stand in another loop"
 
 
 def _wrong_includes(tree: nodes.Template, partials: Sequence[str]) -> Iterator[tuple[int, str]]:
@@ -276,7 +303,7 @@ def included(text: str) -> list[str]:
     """Return the partials that a prompt text includes, each once, in order."""
     try:
         tree = _ENVIRONMENT.parse(text)
-    except TemplateSyntaxError:
+    except (TemplateSyntaxError, RecursionError, ValueError):
         return []
     names = [found.template.value for found in tree.find_all(nodes.Include) if isinstance(found.template, nodes.Const)]
     return list(dict.fromkeys(name for name in names if isinstance(name, str)))
@@ -305,7 +332,7 @@ def named_in(text: str, root: str) -> list[tuple[str, int]]:
     """Return what a text names below `root` (`pastebin["x"]`, `atoms.x`), each with its line (from 1)."""
     try:
         return [(path[1], line) for path, line in _paths(_ENVIRONMENT.parse(text)) if path[0] == root]
-    except TemplateSyntaxError:
+    except (TemplateSyntaxError, RecursionError, ValueError):
         return []
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from draftctl import __version__
 from draftctl.batch import AlertLine, Batch, Limits, Report, Watch
 from draftctl.canon import Canon, parse_canon
-from draftctl.chainset import Broken, load_chains, sources
+from draftctl.chainset import Broken, load_chains, resolved, sources
 from draftctl.engine_id import TEMPLATE, check_engine_id
 from draftctl.engines.base import Engine
 from draftctl.errors import FileProblems, UsageError
@@ -30,8 +30,9 @@ from draftctl.store import audit, jobs, people, persons, workflows
 from draftctl.store.db import open_database, run_lock, store_errors, transaction
 from draftctl.store.results import Provenance
 from draftctl.vocab import VOCAB, Vocab, parse_vocab
+from draftctl.workflow import MatchSet, parse_applies
 from draftctl.workflowlock import LOCK, locked_otherwise, read_lock
-from draftctl.workspace import Snapshot, take_snapshot
+from draftctl.workspace import Snapshot, history_of, take_snapshot
 
 MakeEngine = Callable[[str, Manifest | None], Engine]
 EXIT_DONE, EXIT_FAILED, EXIT_REJECTS, EXIT_UNREACHABLE = 0, 1, 3, 4
@@ -106,11 +107,23 @@ def load_vocab(snapshot: Snapshot) -> Vocab | None:
 
 
 def load_run_chains(
-    connection: sqlite3.Connection, snapshot: Snapshot, canon: Canon, manifest: Manifest, options: RunOptions
+    connection: sqlite3.Connection,
+    snapshot: Snapshot,
+    canon: Canon,
+    manifest: Manifest,
+    options: RunOptions,
+    root: Path | None = None,
 ) -> Chains:
     """Read the workflows of a run, note them, and find those whose version is used already with other content."""
     chains = load_chains(snapshot.files, canon, load_vocab(snapshot))
-    chains = chains.with_last_known(workflows.known(connection))
+    known = workflows.known(connection)
+    if root is not None:
+        known |= {
+            broken.id: applies
+            for broken in chains.broken.values()
+            if broken.applies is None and broken.id not in known and (applies := _known_to_git(root, broken.path))
+        }
+    chains = chains.with_last_known({id_: resolved(applies, canon) for id_, applies in known.items()})
     texts = sources(snapshot.files, chains)
     with transaction(connection):
         workflows.note_known(connection, {w.id: (w.applies, texts[w.id]) for w in chains.workflows.values()})
@@ -125,6 +138,11 @@ def load_run_chains(
         | workflows.reused(connection, chains.workflows.values()),
         unversioned=snapshot.commit is None and not options.allow_dirty,
     )
+
+
+def _known_to_git(root: Path, path: str) -> MatchSet | None:
+    """Return for whom a workflow was in the newest commit in which that could be read."""
+    return next((found[0] for content in history_of(root, path) if (found := parse_applies(content, path))), None)
 
 
 def take_input(path: Path, stream: Stream, source: str) -> IngestCount:
@@ -158,7 +176,7 @@ def run(
         engine = make_engine(engine_id, manifest)
         run_id = new_run_id()
         with run_lock(database, options.command):
-            chains = load_run_chains(connection, snapshot, canon, manifest, options) if manifest else None
+            chains = load_run_chains(connection, snapshot, canon, manifest, options, root) if manifest else None
             deps = Deps(engine=engine, canon=canon, chains=chains)
             report = _locked(connection, database, options, deps, snapshot, run_id, listeners or Listeners())
         return _result(options, run_id, engine_id, taken, report, _notes(snapshot, chains, report))

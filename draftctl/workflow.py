@@ -133,13 +133,14 @@ def parse_applies(content: bytes, path: str) -> tuple[MatchSet, int] | None:
 def with_version(text: str, workflow: Workflow, version: str) -> str:
     """Return a file's text with another version in it, and nothing else changed."""
     line, column = workflow.document.place(("version",))
-    lines = text.split("\n")
-    head, tail = lines[line][:column], lines[line][column:]
-    written = re.match(r"\"[^\"]*\"|'[^']*'|[^\s#]+", tail)
-    end = written.end() if written else 0
+    parts = re.split(r"(\r\n|\r|\n)", text)  # lines, and between them their own ends
+    head, tail = parts[2 * line][:column], parts[2 * line][column:]
+    raw = workflow.document.raw(("version",))
+    quoted = re.match(r"\"[^\"]*\"|'[^']*'", tail)
+    end = len(raw) if raw is not None else quoted.end() if quoted else 0
     new = version if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", version) else f'"{version}"'
-    lines[line] = head + new + tail[end:]
-    return "\n".join(lines)
+    parts[2 * line] = head + new + tail[end:]
+    return "".join(parts)
 
 
 def _match_set(applies: AppliesToFile) -> MatchSet:

@@ -3,12 +3,14 @@
 What needs more than the one file (vocabulary, notes, ties) stands in `chainset`.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from draftctl.engine_id import parse_build
 from draftctl.errors import Problem, UsageError
+from draftctl.models import canonical_json
 from draftctl.rendering import condition_problems, included, prompt_problems
 from draftctl.workflow_file import VERBS, StepFile, WorkflowFile, verbs_of
 from draftctl.yamlfile import Document
@@ -20,6 +22,26 @@ _KEBAB = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _GLOB = re.compile(r"do-gpu-[a-z0-9.*?_\[\]-]+")
 _TYPES = frozenset({"object", "array", "string", "number", "integer", "boolean", "null"})
+# No `pattern`: an expression can take hours over one answer. No `$ref`: a schema stands whole where it is used.
+_KEYWORDS = frozenset(
+    [
+        "type",
+        "properties",
+        "required",
+        "additionalProperties",
+        "enum",
+        "const",
+        "items",
+        "minItems",
+        "maxItems",
+        "minLength",
+        "maxLength",
+        "minimum",
+        "maximum",
+        "title",
+        "description",
+    ]
+)
 _ROOT = 3  # a schema's own path: steps, n, schema
 
 
@@ -103,6 +125,21 @@ def _siblings(document: Document, step: StepFile, verb: str, here: tuple[str | i
             yield document.problem(here, "an extract needs a `schema`", "E-SCHEMA")
         else:
             yield from _schema_problems(document, step.json_schema, (*here, "schema"))
+            wrong = _no_schema(step.json_schema)
+            if wrong:
+                yield document.problem((*here, "schema"), wrong, "E-SCHEMA")
+
+
+def _no_schema(schema: Mapping[str, Any]) -> str:
+    """Say why this is no JSON Schema at all (a `maxLength` that is a word), or nothing."""
+    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415  (70 ms that only an extract pays)
+
+    try:
+        Draft202012Validator.check_schema(json.loads(canonical_json(schema)))
+    except SchemaError as error:
+        place = ".".join(map(str, error.absolute_path)) or "the schema"
+        return f"{place} is no JSON Schema: {error.message[:120]}"
+    return ""
 
 
 def _schema_problems(document: Document, schema: Any, path: tuple[str | int, ...]) -> Iterator[Problem]:
@@ -116,6 +153,10 @@ def _schema_problems(document: Document, schema: Any, path: tuple[str | int, ...
         if kind not in _TYPES:
             message = f"'{kind}' is no type; there are {', '.join(sorted(_TYPES))}"
             yield document.problem((*path, "type"), message, "E-SCHEMA")
+    for keyword in schema:
+        if keyword not in _KEYWORDS:
+            message = f"'{keyword}' is not used here; there are {', '.join(sorted(_KEYWORDS))}"
+            yield document.problem((*path, keyword), message, "E-SCHEMA", at_key=True)
     for message in _unbounded(schema, kinds, root=len(path) == _ROOT):
         yield document.problem(path, message, "E-SCHEMA")
     if "array" in kinds:

@@ -33,7 +33,7 @@ def _read_line(line: str) -> tuple[tuple[str, str], str]:
     try:
         row = json.loads(line)
         return (str(row["id"]), str(row["version"])), str(row["semantic_hash"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ("", ""), ""
 
 

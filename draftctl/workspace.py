@@ -1,9 +1,10 @@
 """Where the workspace is, and what a run reads of it: the last commit, unless somebody asks for the working tree."""
 
+import contextlib
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -102,6 +103,18 @@ def files_at(root: Path, ref: str) -> dict[str, bytes]:
         raise UsageError(f"Git knows no commit {ref!r} here.") from error
 
 
+def history_of(root: Path, path: str, limit: int = 50) -> Iterator[bytes]:
+    """Yield what a file was in its earlier commits, the newest first; nothing where Git cannot be asked."""
+    try:
+        commits = git(root, "rev-list", f"--max-count={limit}", "HEAD", "--", path).decode().split()
+        prefix = git(root, "rev-parse", "--show-prefix").decode().strip()
+    except (OSError, subprocess.CalledProcessError):
+        return
+    for commit in commits:
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            yield git(root, "cat-file", "blob", f"{commit}:{prefix}{path}")
+
+
 def git(root: Path, *arguments: str, stdin: bytes = b"") -> bytes:
     """Run git in the workspace and return its output. Raises OSError or CalledProcessError."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k.startswith("GIT_CONFIG")}
@@ -126,7 +139,7 @@ def _changed(root: Path) -> tuple[str, ...]:
     """Return the files below our folders that differ from the last commit, new and deleted ones included."""
     listed = git(
         root, "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--", *FOLDERS
-    ).decode()
+    ).decode(errors="backslashreplace")
     prefix = git(root, "rev-parse", "--show-prefix").decode().strip()
     return tuple(sorted(entry[3:].removeprefix(prefix) for entry in listed.split("\0") if entry))
 
@@ -135,8 +148,9 @@ def _read_tree(root: Path) -> dict[str, bytes]:
     files = {}
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob("*")):
-            if path.is_file():
-                files[path.relative_to(root).as_posix()] = path.read_bytes()
+            if path.is_file() and not path.is_symlink():
+                name = os.fsencode(path.relative_to(root).as_posix()).decode(errors="backslashreplace")
+                files[name] = path.read_bytes()
     return files
 
 
@@ -144,7 +158,7 @@ def _read_commit(root: Path, commit: str) -> dict[str, bytes]:
     """Read all our files of a commit with two calls of git."""
     rows = git(root, "ls-tree", "-r", "-z", commit, "--", *FOLDERS).decode(errors="backslashreplace").split("\0")
     entries = [
-        (meta.split()[2], path) for row in rows if row for meta, path in [row.split("\t", 1)] if " blob " in meta
+        (meta.split()[2], path) for row in rows if row for meta, path in [row.split("\t", 1)] if meta.startswith("100")
     ]
     output = git(root, "cat-file", "--batch", stdin="".join(f"{sha}\n" for sha, _ in entries).encode())
     files, at = {}, 0

@@ -147,7 +147,7 @@ def engine_probe(
     """
     import os
 
-    from draftctl.engines.endpoints import parse_endpoints
+    from draftctl.engines.endpoints import check_key, parse_endpoints
     from draftctl.engines.probe import as_value, probe
     from draftctl.service import load_manifest
     from draftctl.store.engines import record_probe
@@ -159,7 +159,7 @@ def engine_probe(
     inference = settings_of(ctx).values.inference
     if not inference.url:
         raise EngineUnreachable("There is no server to probe: GPU_INFERENCE_URL is not set.")
-    key, results, requests = os.environ.get("GPU_INFERENCE_API_KEY") or None, [], 0
+    key, results, requests = check_key(os.environ.get("GPU_INFERENCE_API_KEY")), [], 0
     for endpoint in parse_endpoints(inference.url, inference.allowed_hosts):
         found, sent = probe(endpoint, engine_id, api_key=key, special_tokens=manifest.special_tokens)
         results.append({**as_value(found), "troubles": found.troubles(manifest.serve.context_role)})

@@ -173,12 +173,12 @@ def _make_engine(settings: "Settings", engine_id: str, manifest: "Manifest | Non
     import os
 
     from draftctl.engines.chat import ChatEngine
-    from draftctl.engines.endpoints import parse_endpoints
+    from draftctl.engines.endpoints import check_key, parse_endpoints
 
     return ChatEngine(
         engine_id,
         parse_endpoints(inference.url, inference.allowed_hosts),
-        api_key=os.environ.get("GPU_INFERENCE_API_KEY") or None,
+        api_key=check_key(os.environ.get("GPU_INFERENCE_API_KEY")),
         tries=inference.tries,
         request_timeout_s=inference.request_timeout,
         connect_timeout_s=inference.connect_timeout,

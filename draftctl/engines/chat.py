@@ -7,6 +7,7 @@ prefix goes ahead, and the others of that prefix wait for it, so that the server
 
 import asyncio
 import hashlib
+import json
 import time
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
@@ -160,6 +161,7 @@ class ChatEngine:
                 timeout=self._timeout,
                 headers=self._headers,
                 trust_env=False,
+                auto_decompress=False,  # nothing packed was asked for, and a small body can unpack to gigabytes
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
@@ -189,7 +191,8 @@ class ChatEngine:
 
     async def _ask_length(self, endpoint: str) -> int | None:
         value = await self._json("GET", f"{endpoint}/v1/models")
-        for model in value.get("data") or () if isinstance(value, Mapping) else ():
+        listed = value.get("data") if isinstance(value, Mapping) else None
+        for model in listed if isinstance(listed, list) else ():
             if (
                 isinstance(model, Mapping)
                 and model.get("id") == self.id
@@ -209,8 +212,8 @@ class ChatEngine:
         """Ask what only helps us decide; None where it is not answered."""
         try:
             async with self._client().request(method, url, json=body, allow_redirects=False) as response:
-                return await response.json() if response.status == OK else None
-        except (aiohttp.ClientError, TimeoutError, ValueError):
+                return json.loads(await _body(response)) if response.status == OK else None
+        except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError):
             return None
 
 

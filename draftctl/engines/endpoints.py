@@ -27,6 +27,17 @@ def parse_endpoints(text: str, allowed_hosts: Sequence[str]) -> tuple[str, ...]:
     return found
 
 
+def check_key(text: str | None) -> str | None:
+    """Return the key that goes along, or None. Raises UsageError for one that cannot stand in a header."""
+    key = (text or "").strip()
+    if not key.isascii() or not key.isprintable():
+        raise UsageError(
+            "GPU_INFERENCE_API_KEY has characters in it that a key cannot have.",
+            hint="Set it again, alone on its line.",
+        )
+    return key or None
+
+
 def _endpoint(text: str, allowed_hosts: Sequence[str]) -> str:
     try:
         parts = urlsplit(text)

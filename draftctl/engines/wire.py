@@ -19,6 +19,7 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 _OK, _REDIRECT, _CLIENT, _SERVER = 200, 300, 400, 500
+_MOST_TOKENS = 2**31
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY = 401, 403, 404, 429
 
 
@@ -65,15 +66,15 @@ def read_completion(answer: Answer, ms: int) -> Completion:
         usage = value.get("usage") or {}
         details = usage.get("prompt_tokens_details") or {}
         counts = [usage.get("prompt_tokens"), usage.get("completion_tokens"), details.get("cached_tokens")]
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         raise TryAgain(_bad("a reply that is no completion")) from error
     if content is not None and not isinstance(content, str):
         raise TryAgain(_bad("a completion whose content is no text"))
     try:
-        (content or "").encode()
+        "".join(text for text in (content, model, finish, fingerprint) if isinstance(text, str)).encode()
     except UnicodeEncodeError as error:
         raise TryAgain(_bad("a completion with half a character")) from error
-    prompt, completion, cached = (n if isinstance(n, int) and not isinstance(n, bool) else 0 for n in counts)
+    prompt, completion, cached = (n if type(n) is int and 0 <= n < _MOST_TOKENS else 0 for n in counts)
     return Completion(
         text=content or "",
         model=model if isinstance(model, str) else "",
@@ -114,7 +115,7 @@ def _error_text(body: bytes) -> str:
     """Return the message of any of the three shapes of error, for our own decisions only."""
     try:
         value: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     if not isinstance(value, Mapping):
         return ""

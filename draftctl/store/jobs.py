@@ -91,7 +91,7 @@ def claim(connection: sqlite3.Connection, *, owner: str, limit: int, only: str |
     """Claim the oldest candidates that wait, or whose claim has run out (or `only` one), at most `limit`."""
     rows = connection.execute(
         "UPDATE candidates SET status = 'drafting', owner = ?, fence = fence + 1, lease_until = ?, updated_at = ? WHERE seq IN "
-        "(SELECT seq FROM candidates WHERE (status = 'waiting' OR (status = 'drafting' AND lease_until < ?3)) AND (?4 IS NULL OR id = ?4) "
+        "(SELECT seq FROM candidates WHERE (status = 'waiting' OR (status = 'drafting' AND lease_until < ?3 AND owner <> ?1)) AND (?4 IS NULL OR id = ?4) "
         "ORDER BY seq LIMIT ?5) "
         "RETURNING *",
         (owner, _in(LEASE_S), utc_now(), only, limit),
