@@ -43,23 +43,33 @@ class Fault:
 
 def without_reasoning(text: str) -> str:
     """Return the text outside `<think>...</think>`; an unclosed mark stays and is a fault."""
-    kept, at, depth_start = [], 0, -1
+    return apart(text)[0]
+
+
+def apart(text: str) -> tuple[str, str]:
+    """Return the text outside `<think>...</think>`, and what was inside (also after a mark that is never closed)."""
+    kept, hidden = [], []
+    at, opened = 0, -1
     for mark in _THINK.finditer(text):
-        if mark[1]:
-            if depth_start >= 0:
-                kept.append(text[at:depth_start])
-                at, depth_start = mark.end(), -1
-        elif depth_start < 0:
-            depth_start = mark.start()
-    return ("".join(kept) + text[at:]).strip()
+        if mark[1] and opened >= 0:
+            kept.append(text[at:opened])
+            hidden.append(text[opened : mark.start()])
+            at, opened = mark.end(), -1
+        elif not mark[1] and opened < 0:
+            opened = mark.start()
+    if opened >= 0:
+        hidden.append(text[opened:])
+    return ("".join(kept) + text[at:]).strip(), "\n".join(_THINK.sub("", part) for part in hidden).strip()
 
 
 def whole(text: str, finish_reason: str) -> Fault | None:
     """Say why a completion is no whole answer, whatever its step."""
+    visible = without_reasoning(text)
+    if finish_reason != "stop" and _MARK.search(visible):
+        return Fault(reason="truncated", detail="in the middle of its reasoning")
     if finish_reason != "stop":
         told = "it was cut off before its end; write it shorter" if finish_reason == "length" else ""
         return Fault(reason="truncated", detail=f"finish_reason {finish_reason!r}", told=told)
-    visible = without_reasoning(text)
     if not has_words(visible):
         return Fault(reason="empty", detail="reasoning alone" if text.strip() else "")
     if _MARK.search(visible):

@@ -157,7 +157,7 @@ class Batch:
             if everything.done():
                 everything.result()
         finally:
-            for task in (watcher, stopped, everything):
+            for task in (watcher, stopped, everything, feeder, *workers):
                 task.cancel()
             await asyncio.gather(watcher, stopped, everything, feeder, *workers, return_exceptions=True)
 
@@ -224,7 +224,13 @@ class Batch:
                 partial(results.finish, claim=claim, result=result, provenance=self._provenance)
             )
         except (sqlite3.IntegrityError, OverflowError, ValueError) as error:
-            held = replace(result, outcome=Held(reason="internal_error", detail=_place(error)), steps=(), bundle=())
+            held = Result(
+                candidate=result.candidate,
+                outcome=Held(reason="internal_error", detail=_place(error)),
+                findings=result.findings,
+                alerts=result.alerts,
+                suppress_person=result.suppress_person,
+            )
             return await self._writer.do(partial(results.finish, claim=claim, result=held, provenance=self._provenance))
 
     async def _decide(self, claim: Claim) -> Result:

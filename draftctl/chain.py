@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from draftctl.answers import CRITIQUE_SCHEMA, Fault, body_fault, leaks, read_value, whole, without_reasoning
+from draftctl.answers import CRITIQUE_SCHEMA, Fault, apart, body_fault, leaks, read_value, whole, without_reasoning
 from draftctl.context import Context
-from draftctl.control_tokens import find_control_token
+from draftctl.control_tokens import find_control_token, neutralise, one_line
 from draftctl.engines.base import Completion, Engine, EngineRefused, Request
 from draftctl.errors import EngineUnreachable
 from draftctl.models import Candidate, Drafted, Finding, Held, Outcome, PromptPart, prompt_hash
@@ -224,7 +224,7 @@ class _Run:
         """Return the conversation with this step's turn at its end; nothing that looks like a control token may be in it."""
         max_chars = self._workflow.steps[self._workflow.draft].max_chars
         if told:
-            turn = again(told, max_chars)
+            turn = again(neutralise(one_line(told), self._deps.extra_tokens), max_chars)
         else:
             try:
                 text = self._deps.prompts.render(step.text, self._facts)
@@ -309,7 +309,10 @@ class _Run:
     def _take_body(self, messages: tuple[PromptPart, ...], completion: Completion, fault: Fault | None) -> Fault | None:
         """Let a completion through as the body only if it is whole and past every gate."""
         self._messages = messages
-        self._answer = body = without_reasoning(completion.text)
+        body, reasoning = apart(completion.text)
+        self._answer = body
+        if reasoning:
+            self._thoughts.append(reasoning)
         if fault is None:
             max_chars = self._workflow.steps[self._workflow.draft].max_chars
             fault = body_fault(body, max_chars, self._deps.extra_tokens)
@@ -327,7 +330,7 @@ class _Run:
             fault = _gate_fault(hits) if hits else None
         if fault is None:
             self._body = body
-        elif not body:
+        elif not fault.told or not body:
             return Fault(
                 reason=fault.reason, detail=fault.detail
             )  # there is nothing to answer to: the same request again

@@ -104,7 +104,7 @@ def _load(
     workflow = parse_workflow(content, path, partials)
     problems = [
         *_vocab_problems(workflow, vocab),
-        *_reference_problems(workflow, canon),
+        *_reference_problems(workflow, canon, partials),
         *_context_problems(workflow, canon),
         *(partial_problems[name] for name in workflow.partials if name in partial_problems),
     ]
@@ -155,7 +155,7 @@ def _vocab_problems(workflow: Workflow, vocab: Vocab | None) -> list[Problem]:
     ]
 
 
-def _reference_problems(workflow: Workflow, canon: Canon) -> list[Problem]:
+def _reference_problems(workflow: Workflow, canon: Canon, partials: Mapping[str, str]) -> list[Problem]:
     """Find what a workflow names and the workspace does not have: notes and gates; and control tokens in its texts."""
     problem = workflow.document.problem
     found = []
@@ -164,6 +164,12 @@ def _reference_problems(workflow: Workflow, canon: Canon) -> list[Problem]:
         if canon.find(str(word)) is None:
             found.append(problem(("appliesTo", "templateKeys", n), canon.unknown(str(word)), "E-NOTE"))
     gates = [gate.name for gate in GATES]
+    found += [
+        problem(("steps", 0), f"workflows/partials/{name}:{line}: {canon.unknown(key)}", "E-NOTE")
+        for name in workflow.partials
+        for key, line in named_in(partials[name], "pastebin")
+        if canon.find(key) is None
+    ]
     for n, step in enumerate(workflow.steps):
         for m, name in enumerate(step.gates):
             if name not in gates:

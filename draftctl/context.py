@@ -45,9 +45,9 @@ def gather(
     kinds = {text_path(item): item.kind for item in workflow.context if item.kind != "canon"}
     texts = [ContextText(kind=kinds[path], key=path, text=text) for path, text in files.items()]
     texts += [ContextText(kind="canon", key=n.key, text=f"{n.key} {n.name}: {unfilled(n.text)}") for n in notes]
-    named = [
-        found for step in workflow.steps for key, _ in named_in(step.text, "pastebin") if (found := canon.find(key))
-    ]
+    said = [text for step in workflow.steps for text in (step.text, f"{{{{ ({step.when or 0}) }}}}")]
+    said += [partials[name] for name in workflow.partials]
+    named = [found for text in said for key, _ in named_in(text, "pastebin") if (found := canon.find(key))]
     parts = (
         BundlePart(kind="workflow", key=workflow.id, content=workflow.semantic),
         *(BundlePart(kind="note", key=n.key, content=n.text) for n in dict.fromkeys((*notes, *named))),
@@ -64,7 +64,7 @@ def gather(
         manifest_path(manifest.id),
         NOTES,
         SAFETY,
-        *files,
+        *kinds,  # also those that are not there: their absence is what was read
         *(PARTIALS + name for name in workflow.partials),
     }
     extra = manifest.special_tokens

@@ -11,7 +11,7 @@ from draftctl.manifest import engine_ids, parse_manifest
 from draftctl.rendering import render_note
 from draftctl.runner import body_hits
 from draftctl.vocab import VOCAB, parse_vocab
-from draftctl.workflow import has_limit
+from draftctl.workflow import Workflow, has_limit, parse_workflow, read_partials, workflow_paths
 from draftctl.workflowlock import LOCK, locked_otherwise, read_lock
 from draftctl.yamlfile import parse_yaml
 
@@ -40,6 +40,11 @@ def lint_workspace(files: Mapping[str, bytes]) -> list[Problem]:
     for path in sorted(files):
         if path.startswith("engines/") and path.endswith(".yaml"):
             problems += _problems_of(partial(parse_manifest, files[path], path))
+    for path in sorted(files):
+        if path.startswith("workflows/experiments/"):
+            problems += _problems_of(partial(parse_yaml, files[path], path))
+            message = "experiments are read, and not yet run"
+            problems.append(_warning(Problem(path=path, line=1, column=1, message=message, rule="W-EXPERIMENT")))
     try:
         canon = parse_canon({path: content for path, content in files.items() if path.startswith("pastebin/")})
     except FileProblems:
@@ -91,19 +96,34 @@ def _warning(problem: Problem) -> Problem:
     return replace(problem, severity="warning")
 
 
-def reused_against(chains: ChainSet, before: ChainSet, ref: str) -> list[Problem]:
-    """Report each workflow that says something else than at another commit (`ref`), under the same version."""
+def reused_against(files: Mapping[str, bytes], before: Mapping[str, bytes], ref: str) -> list[Problem]:
+    """Report each workflow that says something else than at another commit (`ref`), under the same version.
+
+    Each file is read by itself: what it names need not be there any more.
+    """
+    earlier = _readable(before)
     return [
         workflow.document.problem(
             ("version",),
             f"version {workflow.version} has other content than in {ref}; `draftctl workflow bump {workflow.id}`",
             "E-VERSION-REUSED",
         )
-        for workflow in chains.workflows.values()
-        if (old := before.workflows.get(workflow.id)) is not None
+        for workflow in _readable(files).values()
+        if (old := earlier.get(workflow.id)) is not None
         and old.version == workflow.version
         and old.semantic_hash != workflow.semantic_hash
     ]
+
+
+def _readable(files: Mapping[str, bytes]) -> dict[str, Workflow]:
+    found = {}
+    for path in workflow_paths(files):
+        try:
+            workflow = parse_workflow(files[path], path, read_partials(files))
+            found[workflow.id] = workflow
+        except (FileProblems, RecursionError, SyntaxError, ValueError):
+            continue  # lint says of the present one what is wrong; an earlier one that nobody could read was never used
+    return found
 
 
 def _warnings(chains: ChainSet, engines: list[str]) -> list[Problem]:

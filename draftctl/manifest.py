@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -71,6 +71,19 @@ class Adapter(Strict):
     sha256: Sha256 | None = None
 
 
+class SamplingFile(Strict):
+    """What goes to the server with a request; absent means the engine's own."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=-1)] | None = None
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0, le=2)] | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    seed: int | Literal["thread"] | None = None
+
+
 class Manifest(Strict):
     """One build's whole manifest."""
 
@@ -84,7 +97,7 @@ class Manifest(Strict):
     parent: str | None = None
     dataset: str | None = None
     evaluation: str | None = None
-    sampling: dict[str, Any] = Field(default_factory=dict)
+    sampling: SamplingFile = SamplingFile()
     special_tokens: tuple[str, ...] = ()
 
 

@@ -63,7 +63,9 @@ def preview(
         else:
             thread = thread_piece(candidate, manifest.special_tokens)
             messages = first_messages(context.piece, thread, turn, manifest.serve.context_role)
-        settings = step_settings(step, workflow, manifest.sampling, f"{candidate.thread_id}\0{step.name}\0{1}")
+        settings = step_settings(
+            step, workflow, manifest.sampling.model_dump(exclude_none=True), f"{candidate.thread_id}\0{step.name}\0{1}"
+        )
         found.append(Previewed(n=n, verb=step.verb, messages=messages, prompt_hash=prompt_hash(messages, settings)))
         left[step.name] = _Left(f"steps.{step.name}")
         answer = str(left[step.name])

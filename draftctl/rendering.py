@@ -314,18 +314,24 @@ def _unknown_names(tree: nodes.Template, known: Mapping[str, Sequence[str] | Non
     for name in tree.find_all(nodes.Name):
         if name.ctx == "load" and name.name in declared and name.name not in known:
             yield name.lineno, f"`{name.name}` is not known here; there are {', '.join(sorted(known))}"
+    yield from _without_a_key(tree, known)
+    for path, line in (*_paths(tree), *_deep_paths(tree)):
+        allowed = known.get(".".join(path[:-1]))
+        if path[0] in declared and allowed is not None and path[-1] not in allowed:
+            there = f"; there are {', '.join(allowed)}" if allowed else "; there is none yet"
+            yield line, f"`{'.'.join(path)}` is not known here{there}"
+
+
+def _without_a_key(tree: nodes.Template, known: Mapping[str, Sequence[str] | None]) -> Iterator[tuple[int, str]]:
+    """Find names that are used whole, or with a key that only a run would know: nobody could say what was read."""
+    dotted = [id(node.node) for node in tree.find_all(nodes.Getattr)]
+    bracketed = [id(node.node) for node in tree.find_all(nodes.Getitem)]
+    for name in tree.find_all(nodes.Name):
+        if name.name == "pastebin" and name.ctx == "load" and id(name) not in (*dotted, *bracketed):
+            yield name.lineno, '`pastebin` is not known here without a key: pastebin["①"]'
     for found in tree.find_all(nodes.Getitem):
         if isinstance(found.node, nodes.Name) and found.node.name in known and not isinstance(found.arg, nodes.Const):
             yield found.lineno, f"`{found.node.name}[...]` takes a name in quotes"
-    for path, line in _deep_paths(tree):
-        fields = known.get(".".join(path[:2]))
-        if fields is not None and path[2] not in fields:
-            yield line, f"`{'.'.join(path)}` is not known here; there are {', '.join(fields)}"
-    for path, line in _paths(tree):
-        allowed = known.get(path[0])
-        if path[0] in declared and allowed is not None and path[1] not in allowed:
-            there = f"; there are {', '.join(allowed)}" if allowed else "; there is none yet"
-            yield line, f"`{path[0]}.{path[1]}` is not known here{there}"
 
 
 def named_in(text: str, root: str) -> list[tuple[str, int]]:

@@ -138,7 +138,7 @@ async def _chain(result: Result, note: Note, deps: Deps, setup: Chains, memory: 
         engine=deps.engine,
         prompts=setup.prompts,
         context_role=setup.manifest.serve.context_role,
-        sampling=setup.manifest.sampling,
+        sampling=setup.manifest.sampling.model_dump(exclude_none=True),
         extra_tokens=setup.manifest.special_tokens,
         notes=setup.notes,
         body_hits=lambda body, names: body_hits(body, deps.canon, _named(deps.gates, names)),

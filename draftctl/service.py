@@ -264,7 +264,18 @@ def _reopen_key(snapshot: Snapshot, engine_id: str, options: RunOptions) -> str:
         if path.startswith(("pastebin/", "workflows/")) or path == manifest_path(engine_id)
     )
     return sha256_text(
-        canonical_json([snapshot.commit, engine_id, options.endpoints, options.allow_dirty, read, RULESET, __version__])
+        canonical_json(
+            [
+                snapshot.commit,
+                engine_id,
+                options.endpoints,
+                options.allow_dirty,
+                options.persona,
+                read,
+                RULESET,
+                __version__,
+            ]
+        )
     )[:16]
 
 

@@ -17,6 +17,7 @@ from draftctl.workflow_file import AppliesToFile, ContextFile, StepFile, Workflo
 from draftctl.workflow_rules import problems_of
 from draftctl.yamlfile import Document, parse_yaml, validate
 
+_KNOWN_KEYS = frozenset(info.alias or name for name, info in WorkflowFile.model_fields.items())
 DEFAULT_MAX_CHARS = 640  # four segments of an SMS
 DEFAULT_MAX_TOKENS = {"think": 256, "choose": 32, "extract": 256, "critique": 256}
 DEFAULT_REDRAFTS = {"draft": 2, "check": 2, "critique": 1}
@@ -123,6 +124,8 @@ def parse_applies(content: bytes, path: str) -> tuple[MatchSet, int] | None:
     """Read what can still be read of a broken file: for whom it is, and its priority; None where that cannot be read."""
     try:
         data = parse_yaml(content, path).data
+        if "appliesTo" not in data and not set(data) <= _KNOWN_KEYS:
+            return None  # one of the unknown keys may be a misspelt appliesTo
         applies = AppliesToFile.model_validate(data.get("appliesTo") or {})
     except (FileProblems, ValueError, AttributeError):
         return None

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from draftctl.manifest import SamplingFile
 from draftctl.yamlfile import Strict
 
 VERBS = ("think", "choose", "extract", "draft", "check", "critique")
@@ -28,19 +29,6 @@ class ContextFile(_File):
     voice: str | None = None
     rules: str | None = None
     safety: str | None = None
-
-
-class SamplingFile(_File):
-    """What goes to the server with a request; absent means the engine's own."""
-
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=-1)] | None = None
-    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    repetition_penalty: Annotated[float, Field(gt=0, le=2)] | None = None
-    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
-    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
-    seed: int | Literal["thread"] | None = None
 
 
 class OnFailFile(_File):

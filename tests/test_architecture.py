@@ -11,7 +11,7 @@ __main__
 cli.main
 cli.upkeep
 cli.demo
-cli.drafting
+cli.drafting cli.versions
 cli.review cli.control cli.content cli.workflow cli.look cli.progress
 cli.context
 checkup

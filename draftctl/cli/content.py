@@ -159,10 +159,18 @@ def engine_probe(
     inference = settings_of(ctx).values.inference
     if not inference.url:
         raise EngineUnreachable("There is no server to probe: GPU_INFERENCE_URL is not set.")
-    key, results, requests = check_key(os.environ.get("GPU_INFERENCE_API_KEY")), [], 0
+    key = check_key(os.environ.get("GPU_INFERENCE_API_KEY"))
+    results: list[dict[str, Any]] = []
+    requests = 0
     for endpoint in parse_endpoints(inference.url, inference.allowed_hosts):
-        found, sent = probe(endpoint, engine_id, api_key=key, special_tokens=manifest.special_tokens)
-        results.append({**as_value(found), "troubles": found.troubles(manifest.serve.context_role)})
+        try:
+            found, sent = probe(endpoint, engine_id, api_key=key, special_tokens=manifest.special_tokens)
+        except EngineUnreachable as error:
+            results.append(
+                {"endpoint": endpoint, "reached": False, "troubles": [f"{error.message} {error.hint}".strip()]}
+            )
+            continue
+        results.append({**as_value(found), "reached": True, "troubles": found.troubles(manifest.serve.context_role)})
         requests += sent
     ok = not any(result["troubles"] for result in results)
     value = {
@@ -175,6 +183,8 @@ def engine_probe(
     with writing(ctx) as connection:
         record_probe(connection, engine_id, value, ok=ok)
     emit(value, as_json=as_json, text="\n".join([engine_id, *_probe_lines(value)]))
+    if not all(result["reached"] for result in results):
+        raise typer.Exit(EngineUnreachable.exit_code)
     raise typer.Exit(0 if ok else 1)
 
 
@@ -191,6 +201,9 @@ _MARKS = {True: "yes", False: "NO", None: "could not be measured"}
 def _probe_lines(value: dict[str, Any]) -> list[str]:
     lines = []
     for found in value["endpoints"]:
+        if not found["reached"]:
+            lines.append(f"  {found['troubles'][0]}")
+            continue
         stable = ", ".join(f"as {role}: {_MARKS[kept]}" for role, kept in found["prefix_stable"].items())
         injectable = found["injectable"]
         lines += [

@@ -259,24 +259,17 @@ def _summary(counts: dict[str, Any]) -> str:
 def _draft_one(
     ctx: typer.Context, word: str, *, engine: str | None, allow_dirty: bool, again: bool, as_json: bool
 ) -> None:
-    from draftctl.batch import Limits
+    from dataclasses import replace
+
     from draftctl.cli.context import database
     from draftctl.cli.look import show_whole
-    from draftctl.service import RunOptions
     from draftctl.store import people
 
     with database(ctx) as connection:
         row = people.find_candidate(connection, word)
-    values = settings_of(ctx).values
-    options = RunOptions(
-        command=f"draftctl draft {row['id']}",
-        persona=values.persona.name,
-        endpoints=values.inference.url or "",
-        engine=engine,
-        limits=Limits(only=row["id"], max_in_flight=1),
-        allow_dirty=allow_dirty,
-        again=again,
-    )
+    asked = _options(ctx, engine=engine, limit=None, in_flight=1, dirty=allow_dirty)
+    limits = replace(asked.limits, only=row["id"])
+    options = replace(asked, command=f"draftctl draft {row['id']}", limits=limits, again=again)
     result = _run(ctx, options, None, as_json=False)
     for note in result.notes:
         narrate(f"draftctl: {note}")

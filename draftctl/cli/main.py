@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from draftctl import __version__
-from draftctl.cli import content, control, drafting, look, review, upkeep, workflow
+from draftctl.cli import content, control, drafting, look, review, upkeep, versions, workflow
 from draftctl.cli.context import Options
 from draftctl.errors import DraftctlError, FileProblems
 
@@ -20,7 +20,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, holds included; 1 failed; 2 wrong usage or file, nothing done; 3 done, some lines rejected; "
     "4 the engine could not be reached; 75 another run is at work.",
 )
-for module in (upkeep, drafting, look, review, control, content, workflow):
+for module in (upkeep, drafting, look, review, control, content, workflow, versions):
     module.register(app)
 
 

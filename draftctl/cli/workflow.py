@@ -1,6 +1,5 @@
-"""`workflow`: the chains, as they lie in the working tree: lint, list, show, render, why, lock, bump."""
+"""`workflow`: the chains, as they lie in the working tree: lint, list, show, render, why."""
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,13 +21,13 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="The workflow: its id.")]
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (lint, show, render, why, lock, bump):
+    for command in (lint, show, render, why):
         workflow_app.command()(command)
     workflow_app.command("list")(list_)
     app.add_typer(workflow_app, name="workflow")
 
 
-def _read(ctx: typer.Context) -> "tuple[Snapshot, Canon, ChainSet]":
+def read_tree(ctx: typer.Context) -> "tuple[Snapshot, Canon, ChainSet]":
     """Read the working tree: what these commands show is what lies there."""
     from draftctl.chainset import load_chains
     from draftctl.service import load_canon, load_vocab
@@ -39,7 +38,7 @@ def _read(ctx: typer.Context) -> "tuple[Snapshot, Canon, ChainSet]":
     return snapshot, canon, load_chains(snapshot.files, canon, load_vocab(snapshot))
 
 
-def _workflow(chains: "ChainSet", word: str) -> "Workflow":
+def find_workflow(chains: "ChainSet", word: str) -> "Workflow":
     from draftctl.yamlfile import did_you_mean
 
     if word in chains.broken:
@@ -92,9 +91,7 @@ def _inside(root: Path, path: str) -> str:
 
 
 def _lint(ctx: typer.Context, against: str | None) -> list[Problem]:
-    from draftctl.chainset import load_chains
     from draftctl.lint import lint_workspace, reused_against
-    from draftctl.service import load_canon, load_vocab
     from draftctl.workspace import files_at, load_settings, take_snapshot
 
     root = root_of(ctx)
@@ -106,10 +103,7 @@ def _lint(ctx: typer.Context, against: str | None) -> list[Problem]:
         problems += error.problems
     problems += lint_workspace(snapshot.files)
     if against is not None:
-        before = files_at(root, against)
-        canon, vocab = load_canon(snapshot), load_vocab(snapshot)
-        now = load_chains(snapshot.files, canon, vocab)
-        problems += reused_against(now, load_chains(before, canon, None), against)
+        problems += reused_against(snapshot.files, files_at(root, against), against)
     return sorted(problems, key=lambda p: (p.path, p.line, p.column))
 
 
@@ -118,7 +112,7 @@ def list_(ctx: typer.Context, as_json: JsonFlag = False) -> None:
 
     Example: draftctl workflow list
     """
-    _, _, chains = _read(ctx)
+    _, _, chains = read_tree(ctx)
     rows: list[dict[str, Any]] = [
         {"id": w.id, "version": w.version, "name": w.name, "applies_to": _applies(w), "steps": [s.verb for s in w.steps],
          "engine": w.engine, "ok": True}
@@ -151,8 +145,8 @@ def show(ctx: typer.Context, workflow_id: Id, as_json: JsonFlag = False) -> None
     """
     from draftctl.store import views
 
-    snapshot, canon, chains = _read(ctx)
-    workflow = _workflow(chains, workflow_id)
+    snapshot, canon, chains = read_tree(ctx)
+    workflow = find_workflow(chains, workflow_id)
     from draftctl.chainset import text_path
     from draftctl.models import sha256_text
 
@@ -201,7 +195,8 @@ def render(
     candidate: Annotated[Path, typer.Option("--candidate", metavar="FILE", help="One input line as JSON.")],
     step: Annotated[int | None, typer.Option("--step", min=1, help="Only this step (from 1).")] = None,
     engine: Annotated[
-        str | None, typer.Option(help="For this build. [default: the first that the workflow is bound to]")
+        str | None,
+        typer.Option(help="For this build. [default: the active one, else the first that the workflow means]"),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -214,9 +209,9 @@ def render(
     from draftctl.rendering import Prompts, RenderError
     from draftctl.runner import note_facts
 
-    snapshot, canon, chains = _read(ctx)
-    workflow = _workflow(chains, workflow_id)
-    manifest = _manifest_for(snapshot, workflow, engine)
+    snapshot, canon, chains = read_tree(ctx)
+    workflow = find_workflow(chains, workflow_id)
+    manifest = _manifest_for(ctx, snapshot, workflow, engine)
     who = _candidate(candidate)
     if not who.template_key:
         raise UsageError(f"{candidate} has no template_key, so there is no note to put into the context.")
@@ -238,7 +233,7 @@ def render(
         for one in found if step in (None, one.n)
     ]  # fmt: skip
     value = {
-        "workflow_id": workflow.id, "workflow_version": workflow.version, "semantic_hash": workflow.semantic_hash,
+        "workflow_id": workflow.id, "version": workflow.version, "semantic_hash": workflow.semantic_hash,
         "bundle_hash": context.bundle_hash, "engine": manifest.id, "steps": steps,
     }  # fmt: skip
     emit(value, as_json=as_json, text=_render_text(value))
@@ -247,7 +242,7 @@ def render(
 def _render_text(value: dict[str, Any]) -> str:
     """Print each step's new messages; what went before stands above."""
     lines = [
-        bold(f"{value['workflow_id']} version {value['workflow_version']}")
+        bold(f"{value['workflow_id']} version {value['version']}")
         + f"  for {value['engine']}, bundle {value['bundle_hash'][:12]}"
     ]
     seen = 0
@@ -271,12 +266,17 @@ def _candidate(path: Path) -> Any:
     return read.candidate
 
 
-def _manifest_for(snapshot: "Snapshot", workflow: "Workflow", engine: str | None) -> "Manifest":
+def _manifest_for(ctx: typer.Context, snapshot: "Snapshot", workflow: "Workflow", engine: str | None) -> "Manifest":
+    """Return the build to render for: the one that was named, else the active one, else the first that the workflow means."""
     from draftctl.chainset import engine_matches
     from draftctl.manifest import engine_ids
     from draftctl.service import load_manifest
+    from draftctl.store import jobs
 
+    with database(ctx) as connection:
+        active = jobs.setting(connection, "draft_engine")
     ids = [engine] if engine else [id_ for id_ in engine_ids(snapshot.files) if engine_matches(workflow, id_)]
+    ids.sort(key=lambda id_: id_ != active)
     manifest = load_manifest(snapshot, ids[0]) if ids else None
     if manifest is None:
         raise UsageError(f"{workflow.id} is bound to {workflow.engine}, and engines/ has no manifest of such a build.")
@@ -294,13 +294,18 @@ def why(
 
     Example: draftctl workflow why --archetype pushy --state new --key 1
     """
+    from draftctl.chainset import resolved
     from draftctl.routing import Cell
     from draftctl.service import load_vocab
+    from draftctl.store import workflows
 
-    snapshot, canon, chains = _read(ctx)
+    snapshot, canon, chains = read_tree(ctx)
     vocab = load_vocab(snapshot)
     if vocab:
         _ = archetype and vocab.check("archetype", archetype), state and vocab.check("state", state)
+    with database(ctx) as connection:
+        known = workflows.known(connection)
+    chains = chains.with_last_known({id_: resolved(applies, canon) for id_, applies in known.items()})
     choice = chains.choose(Cell(archetype=archetype, state=state, template_key=canon.ask(key).key))
     broken = bool(choice.winner and choice.winner.broken)
     value = {
@@ -319,77 +324,3 @@ def _fate(beaten_by: str | None, id_: str, winner: Any) -> str:
     if beaten_by:
         return f"beaten by {beaten_by}"
     return "wins" if id_ == winner else "ties"
-
-
-def lock(ctx: typer.Context) -> None:
-    """Write down which content each version stands for, in workflows/workflows.lock.
-
-    Example: draftctl workflow lock
-    """
-    from draftctl.workflowlock import LOCK, locked_otherwise, read_lock
-
-    snapshot, _, chains = _read(ctx)
-    if chains.broken:
-        raise FileProblems(problem for broken in chains.broken.values() for problem in broken.problems)
-    locked = read_lock(snapshot.files.get(LOCK))
-    otherwise = locked_otherwise(chains.workflows.values(), locked)
-    if otherwise:
-        raise UsageError("\n".join(f"{detail}." for detail in otherwise.values()))
-    new = {(w.id, w.version): w.semantic_hash for w in chains.workflows.values() if (w.id, w.version) not in locked}
-    _write_lock(root_of(ctx), {**locked, **new})
-    names = ", ".join(f"{id_} version {version}" for id_, version in sorted(new))
-    typer.echo(f"{LOCK}: added {names}. Commit it." if new else f"{LOCK} has every version already.")
-
-
-def _write_lock(root: Path, locked: dict[tuple[str, str], str]) -> None:
-    from draftctl.workflowlock import LOCK, write_lock
-
-    _replace_file(root / LOCK, write_lock(locked))
-
-
-def _replace_file(path: Path, text: str) -> None:
-    """Write a file whole or not at all, and keep its line ends as the text has them."""
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_bytes(text.encode())
-    if path.exists():
-        shutil.copymode(path, beside)
-    beside.replace(path)
-
-
-def bump(
-    ctx: typer.Context,
-    workflow_id: Id,
-    to: Annotated[
-        str | None, typer.Option("--to", metavar="VERSION", help="The new version. [default: one more]")
-    ] = None,
-) -> None:
-    """Give a changed workflow its next version, and lock it.
-
-    Example: draftctl workflow bump first-reply
-    """
-    from draftctl.workflow import parse_workflow, with_version
-    from draftctl.workflowlock import LOCK, read_lock
-
-    snapshot, _, chains = _read(ctx)
-    workflow = _workflow(chains, workflow_id)
-    locked = read_lock(snapshot.files.get(LOCK))
-    version = to or _next_version(workflow, locked)
-    if (workflow.id, version) in locked:
-        raise UsageError(
-            f"Version {version} of {workflow.id} stands in {LOCK} already.", hint="Name another with --to."
-        )
-    text = with_version(snapshot.files[workflow.path].decode(), workflow, version)
-    again = parse_workflow(text.encode(), workflow.path, chains.partials)
-    root = root_of(ctx)
-    _replace_file(root / workflow.path, text)
-    _write_lock(root, {**locked, (again.id, again.version): again.semantic_hash})
-    same = locked.get((workflow.id, workflow.version)) == workflow.semantic_hash
-    note = " Nothing but the version has changed." if same else ""
-    typer.echo(f"{workflow.path}: version {workflow.version} -> {again.version}, locked.{note} Commit both files.")
-
-
-def _next_version(workflow: "Workflow", locked: dict[tuple[str, str], str]) -> str:
-    if not workflow.version.isdigit():
-        raise UsageError(f"The version {workflow.version!r} is no number, so name the next one.", hint="--to VERSION")
-    taken = [int(version) for id_, version in locked if id_ == workflow.id and version.isdigit()]
-    return str(max([int(workflow.version), *taken]) + 1)

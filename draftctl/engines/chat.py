@@ -185,7 +185,11 @@ class ChatEngine:
         if endpoint not in self._lengths:
             async with self._asking.setdefault(endpoint, asyncio.Lock()):
                 if endpoint not in self._lengths:
-                    known = [n for n in (await self._ask_length(endpoint), self._max_model_len) if n]
+                    try:
+                        served = await self._ask_length(endpoint)
+                    except _NotAnsweredError:
+                        return self._max_model_len  # asked again with the next request
+                    known = [n for n in (served, self._max_model_len) if n]
                     self._lengths[endpoint] = min(known) if known else None
         return self._lengths[endpoint]
 
@@ -204,17 +208,26 @@ class ChatEngine:
     async def _count(self, endpoint: str, request: Request) -> int | None:
         messages = [{"role": part.role, "content": part.content} for part in request.messages]
         body = {"model": self.id, "messages": messages, "add_generation_prompt": True}
-        value = await self._json("POST", f"{endpoint}/tokenize", body)
+        try:
+            value = await self._json("POST", f"{endpoint}/tokenize", body)
+        except _NotAnsweredError:
+            return None
         count = value.get("count") if isinstance(value, Mapping) else None
         return count if isinstance(count, int) else None
 
     async def _json(self, method: str, url: str, body: Any = None) -> Any:
-        """Ask what only helps us decide; None where it is not answered."""
+        """Ask what only helps us decide; None where the answer says nothing. Raises _NotAnsweredError."""
         try:
             async with self._client().request(method, url, json=body, allow_redirects=False) as response:
                 return json.loads(await _body(response)) if response.status == OK else None
-        except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError):
+        except (ValueError, RecursionError):
             return None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _NotAnsweredError from error
+
+
+class _NotAnsweredError(Exception):
+    pass
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:

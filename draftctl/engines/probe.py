@@ -1,6 +1,6 @@
 """What stands at an endpoint, measured: the right build, a stable prefix, injectable control tokens, constraints that constrain.
 
-The questions go to `/v1/models`, `/tokenize` and, three times, to the completions themselves. The conversation that is tokenised is
+The questions go to `/v1/models`, `/tokenize` and, twice, to the completions themselves. The conversation that is tokenised is
 built by the same functions as a chain's, so what is measured is what will be sent.
 """
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from draftctl.engines.base import Completion, EngineRefused, Request
 from draftctl.errors import EngineUnreachable
+from draftctl.models import canonical_json, encoded_messages
 
 _TOO_LONG = re.compile(
     r"maximum context length|context.{0,20}(?:length|window)|max_model_len|too (?:long|many tokens)|longer than the maximum",
@@ -43,10 +44,8 @@ class TryAgain(Exception):
 
 def request_bytes(request: Request) -> bytes:
     """Return the body of a request. It never streams."""
-    messages = [{"role": part.role, "content": part.content} for part in request.messages]
-    return json.dumps(
-        {"model": request.engine_id, "messages": messages, **request.settings}, ensure_ascii=False
-    ).encode()
+    rest = canonical_json({**request.settings, "model": request.engine_id})
+    return f'{{"messages":{encoded_messages(request.messages)},{rest[1:]}'.encode()
 
 
 def read_completion(answer: Answer, ms: int) -> Completion:

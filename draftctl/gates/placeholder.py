@@ -15,7 +15,7 @@ _MARKS = {
         re.IGNORECASE,
     ),
     "filler": re.compile(
-        r"(?<!\w)(?:(?-i:TODO)|TBD|FIXME|XXX+|N/A|(?-i:NaN)|null(?! (?:problemo|hypothesis|uhr|grad|problem))|undefined(?=[,.!?]|$)|None|nil|lorem ipsum|your name here|name here|insert (?:name|time|date|day|place)|placeholder|fill in)(?!\w)",
+        r"(?<!\w)(?:(?-i:TODO)|TBD|FIXME|XXX+|N/A|(?-i:NaN)|null(?! (?:problemo|hypothesis|uhr|grad|problem))|undefined(?=[,.!?]|$)|None|nil|lorem ipsum|your name here|name here|insert (?:name|time|date|day|place)|placeholder|fill in|your (?:message|text|reply) here|dear (?:customer|user|valued \w+)|internal server error|bad gateway|service unavailable|upstream (?:model|error|timeout|request)|(?:request|model|server) timed out|traceback \(most recent)(?!\w)",
         re.IGNORECASE,
     ),
     "blank": re.compile(r"_{3,}|\.{6,}|\?{4,}|…{3,}|\*{3,}\w|(?<=[,\s])@@|#{3,}"),
@@ -37,4 +37,4 @@ def _check(text: str, _side: Side) -> str | None:
     return None
 
 
-GATE = Gate(name="placeholder", version=1, sides=frozenset({"body"}), check=_check)
+GATE = Gate(name="placeholder", version=2, sides=frozenset({"body"}), check=_check)
