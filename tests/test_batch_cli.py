@@ -187,7 +187,7 @@ def test_limit_and_one_candidate_and_again(workspace: Workspace) -> None:
 
 
 def test_of_two_runs_one_leaves_with_75_and_its_input_is_taken(workspace: Workspace) -> None:
-    workspace.ok("ingest", "-", stdin="".join(line(f"m{n}", "hello there " * 20) for n in range(3000)))
+    workspace.ok("ingest", "-", stdin="".join(line(f"m{n}", "hello there " * 20) for n in range(1200)))
     running = workspace.start("draft", "--batch")
     deadline = time.monotonic() + 20
     while not workspace.rows("SELECT 1 FROM runs") and time.monotonic() < deadline:
@@ -208,7 +208,7 @@ def test_of_two_runs_one_leaves_with_75_and_its_input_is_taken(workspace: Worksp
 
 
 def test_pause_stops_a_running_batch_within_a_second_and_resume_goes_on(workspace: Workspace) -> None:
-    workspace.ok("ingest", "-", stdin="".join(line(f"m{n}", "hello there " * 20) for n in range(6000)))
+    workspace.ok("ingest", "-", stdin="".join(line(f"m{n}", "hello there " * 20) for n in range(3000)))
     running = workspace.start("draft", "--batch", "--json")
     time.sleep(1.2)
     workspace.ok("pause", "--reason", "checking")
@@ -230,7 +230,7 @@ def test_pause_stops_a_running_batch_within_a_second_and_resume_goes_on(workspac
 
 
 def test_interrupt_stops_cleanly_and_says_what_is_left(workspace: Workspace) -> None:
-    workspace.ok("ingest", "-", stdin="".join(line(f"m{n}", "hello there " * 20) for n in range(6000)))
+    workspace.ok("ingest", "-", stdin="".join(line(f"m{n}", "hello there " * 20) for n in range(1200)))
     running = workspace.start("draft", "--batch")
     time.sleep(1.2)
     running.send_signal(2)

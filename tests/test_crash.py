@@ -112,7 +112,7 @@ def storm(workspace: Workspace, *, kills: int, per_inbox: int, seed: int) -> str
 
 
 def test_killed_at_a_few_random_moments(workspace: Workspace, record_property: Callable[[str, object], None]) -> None:
-    record_property("figure", storm(workspace, kills=3, per_inbox=400, seed=1))
+    record_property("figure", storm(workspace, kills=3, per_inbox=200, seed=1))
 
 
 @pytest.mark.slow

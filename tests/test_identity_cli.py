@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from draftctl.store import people, views
+from draftctl.store.db import open_database
 from tests.conftest import BUILD, Workspace, line
 from tests.played_server import PlayedServer
 
@@ -49,12 +51,22 @@ def test_any_drafts_prompt_is_rebuilt_byte_for_byte_whatever_became_of_the_files
     sent = {json.dumps(asked["messages"], sort_keys=True) for asked in server.asked}
 
     def rebuilt() -> set[str]:
-        found = set()
-        for n in range(len(keys)):
-            shown = workspace.json("show", f"c{n}", "--prompt")
-            assert shown["prompt_verified"] is True
-            found |= {json.dumps(step["messages"], sort_keys=True) for step in shown["steps"]}
-        return found
+        """Rebuild every prompt as `show --prompt` does; the command itself is asked for one of them."""
+        assert workspace.json("show", "c0", "--prompt")["prompt_verified"] is True
+        connection = open_database(workspace.database)
+        try:
+            wholes = [
+                views.draft_whole(
+                    connection,
+                    people.find_candidate(connection, f"c{n}"),
+                    people.find_draft(connection, f"c{n}"),
+                    prompt=True,
+                )
+                for n in range(len(keys))
+            ]
+        finally:
+            connection.close()
+        return {json.dumps(step["messages"], sort_keys=True) for whole in wholes for step in whole["steps"]}
 
     assert rebuilt() == sent
     commit = workspace.git("rev-parse", "HEAD").strip()

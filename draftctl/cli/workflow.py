@@ -39,6 +39,7 @@ def read_tree(ctx: typer.Context) -> "tuple[Snapshot, Canon, ChainSet]":
 
 
 def find_workflow(chains: "ChainSet", word: str) -> "Workflow":
+    """Return the workflow with this id. Raises FileProblems for a broken one, UsageError for none."""
     from draftctl.yamlfile import did_you_mean
 
     if word in chains.broken:
