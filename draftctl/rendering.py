@@ -254,7 +254,7 @@ def prompt_problems(
         return [(error.lineno, _in_words(error.message or "not a Jinja text"))]
     except (SyntaxError, RecursionError, ValueError, OverflowError, MemoryError):
         return [(1, "this is nested too deeply, or a number in it is too large")]
-    return [*problems, *(_unknown_names(tree, known) if known else ())]
+    return problems or list(_unknown_names(tree, known) if known else ())
 
 
 def _in_words(message: str) -> str:
