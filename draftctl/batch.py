@@ -197,18 +197,32 @@ class Batch:
         return jobs.claim(connection, owner=self._provenance.run_id, limit=room, only=self._limits.only)
 
     async def _worker(self) -> None:
-        while (claim := await self._queue.get()) is not None:
-            if self._stop.is_set():
-                continue  # given back at the end
-            result = await self._decide(claim)
-            outcome = await self._record(claim, result)
-            self._held_now.pop(claim.candidate.id, None)
-            if outcome is not None:
-                self._breaker.note(outcome, asked=result.answered)
-                self.report.add(result, outcome)
-                self.report.requests = self._deps.engine.sent
-                await self._say_alerts(claim.candidate, result)
-                self._watch(self.report)
+        """Decide one candidate after the other; while one is being committed the next is under way, but never a third."""
+        recording: asyncio.Task[None] | None = None
+        try:
+            while (claim := await self._queue.get()) is not None:
+                if self._stop.is_set():
+                    continue  # given back at the end
+                result = await self._decide(claim)
+                self._breaker.note(result.outcome, asked=result.answered)
+                if recording is not None:
+                    await recording
+                recording = asyncio.create_task(self._settle(claim, result))
+            if recording is not None:
+                await recording
+        finally:
+            if recording is not None:
+                recording.cancel()
+
+    async def _settle(self, claim: Claim, result: Result) -> None:
+        """Record a result, and report it once it is committed."""
+        outcome = await self._record(claim, result)
+        self._held_now.pop(claim.candidate.id, None)
+        if outcome is not None:
+            self.report.add(result, outcome)
+            self.report.requests = self._deps.engine.sent
+            await self._say_alerts(claim.candidate, result)
+            self._watch(self.report)
 
     async def _say_alerts(self, candidate: Candidate, result: Result) -> None:
         """Say an alert, then note that it was said: one that a kill kept quiet is said by the next run."""

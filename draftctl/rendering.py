@@ -32,7 +32,6 @@ _FILTERS = frozenset(
         "first",
         "last",
         "join",
-        "replace",
         "truncate",
         "int",
         "float",

@@ -215,6 +215,7 @@ def _locked(
     batch = Batch(database, deps, provenance, options.limits, watch=listeners.watch, alert=listeners.alert)
     gc.collect()
     gc.freeze()  # what is loaded now lives as long as the run; to look at it again and again cost a tenth of the CPU
+    gc.set_threshold(10_000, 20, 50)
     report = asyncio.run(_interruptible(batch))
     reach("run.before_finish")
     with transaction(connection):

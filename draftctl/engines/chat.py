@@ -23,6 +23,7 @@ from draftctl.errors import EngineUnreachable
 MAX_REPLY_BYTES = 4 * 1024 * 1024
 COOL_DOWN_S = 5.0  # how long an endpoint that failed comes last
 MAX_WAIT_S = 30.0
+STAGGER_S = 0.002  # between those that were let go: chains that start together would end together, wave after wave
 OK = 200
 
 
@@ -57,6 +58,7 @@ class ChatEngine:
         self._asking: dict[str, asyncio.Lock] = {}
         self._cool_until: dict[str, float] = {}
         self._warming: dict[tuple[str, str], asyncio.Event] = {}
+        self._waiting = 0
         self._session: aiohttp.ClientSession | None = None
 
     async def complete(self, request: Request) -> Completion:
@@ -72,7 +74,10 @@ class ChatEngine:
             finally:
                 warming.set()
         if warming is not None and not warming.is_set():
+            place = self._waiting = self._waiting + 1
             await warming.wait()
+            self._waiting -= 1
+            await asyncio.sleep(STAGGER_S * place)
         return await self._with_tries(request, body)
 
     async def close(self) -> None:

@@ -1,7 +1,7 @@
 """The one writer: takes what the workers want written, in groups, each group one commit, and answers after the commit.
 
 Per-row inserts that commit on the event loop cost 85 % of the throughput; grouped they cost next to nothing. The statements of a
-group run on the loop, a few milliseconds at most, and only the commit, which waits for the disk, goes to a thread: sqlite3 gives up
+group run on the loop, 30 ms at most, and only the commit, which waits for the disk, goes to a thread: sqlite3 gives up
 the interpreter at every statement, and a thread that has to win it back each time slows everybody down. Between two commits the
 writer leaves a gap, at least 3 ms and a quarter of what the last group took, so that other commands get in and a group is worth its
 commit.
@@ -23,7 +23,7 @@ Job = Callable[[sqlite3.Connection], Any]
 _Item = tuple[Job, "asyncio.Future[Any] | None"]
 T = TypeVar("T")
 
-GROUP_S = 0.01  # no group keeps the loop longer than about this
+GROUP_S = 0.03  # no group keeps the loop longer than about this
 GAP_S = 0.003
 GAP_SHARE = 0.25
 
