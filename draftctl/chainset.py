@@ -42,6 +42,11 @@ class Broken:
     applies: MatchSet | None
     priority: int = 0
 
+    @property
+    def says_whom_doubtfully(self) -> bool:
+        """Say whether its `appliesTo` cannot be read, or has a word in it that the workspace does not have."""
+        return self.applies is None or any(problem.rule in ("E-VOCAB", "E-NOTE") for problem in self.problems)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainSet:
@@ -57,9 +62,26 @@ class ChainSet:
         return choose(self.entries, cell)
 
     def with_last_known(self, known: Mapping[str, MatchSet]) -> "ChainSet":
-        """Let an unreadable file hold the cells that its id was last known for."""
-        held = (broken.id for broken in self.broken.values() if broken.applies is None and broken.id in known)
-        return replace(self, entries=(*self.entries, *(Entry(id=id_, applies=known[id_], broken=True) for id_ in held)))
+        """Let a broken file also hold the cells that its id was last known for, where what it says now cannot be relied on."""
+        doubtful = {b.id for b in self.broken.values() if b.id in known and b.says_whom_doubtfully}
+        entries = [
+            replace(entry, applies=_either(entry.applies, known[entry.id])) if entry.id in doubtful else entry
+            for entry in self.entries
+        ]
+        there = {entry.id for entry in entries}
+        entries += [Entry(id=id_, applies=known[id_], broken=True) for id_ in sorted(doubtful - there)]
+        return replace(self, entries=tuple(entries))
+
+
+def _either(one: MatchSet, other: MatchSet) -> MatchSet:
+    """Return a match set that has every cell of both."""
+    pairs = (
+        (one.archetypes, other.archetypes),
+        (one.states, other.states),
+        (one.template_keys, other.template_keys),
+    )
+    archetypes, states, keys = (None if a is None or b is None else a | b for a, b in pairs)
+    return MatchSet(archetypes=archetypes, states=states, template_keys=keys)
 
 
 def load_chains(files: Mapping[str, bytes], canon: Canon, vocab: Vocab | None) -> ChainSet:

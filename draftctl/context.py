@@ -51,7 +51,7 @@ def gather(
     parts = (
         BundlePart(kind="workflow", key=workflow.id, content=workflow.semantic),
         *(BundlePart(kind="note", key=n.key, content=n.text) for n in dict.fromkeys((*notes, *named))),
-        *(BundlePart(kind="text", key=path, content=text) for path, text in files.items()),
+        *(BundlePart(kind="text", key=path, content=text.strip()) for path, text in files.items()),
         *(BundlePart(kind="partial", key=name, content=partials[name]) for name in workflow.partials),
         BundlePart(kind="manifest", key=manifest.id, content=canonical_json(manifest.model_dump(mode="json"))),
         BundlePart(kind="persona", key="name", content=persona),
@@ -64,6 +64,7 @@ def gather(
         manifest_path(manifest.id),
         NOTES,
         SAFETY,
+        "draftctl.yaml",  # the persona
         *kinds,  # also those that are not there: their absence is what was read
         *(PARTIALS + name for name in workflow.partials),
     }

@@ -1,5 +1,6 @@
 """What is wrong, or will be, in a workspace: the parsers' errors, and the checks that need it all. Pure."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -41,6 +42,7 @@ def lint_workspace(files: Mapping[str, bytes]) -> list[Problem]:
         if path.startswith("engines/") and path.endswith(".yaml"):
             problems += _problems_of(partial(parse_manifest, files[path], path))
     for path in sorted(files):
+        problems += _problems_of(partial(read_partials, {path: files[path]}))
         if path.startswith("workflows/experiments/"):
             problems += _problems_of(partial(parse_yaml, files[path], path))
             message = "experiments are read, and not yet run"
@@ -117,9 +119,13 @@ def reused_against(files: Mapping[str, bytes], before: Mapping[str, bytes], ref:
 
 def _readable(files: Mapping[str, bytes]) -> dict[str, Workflow]:
     found = {}
+    partials: dict[str, str] = {}
+    for path in files:
+        with contextlib.suppress(FileProblems):
+            partials |= read_partials({path: files[path]})
     for path in workflow_paths(files):
         try:
-            workflow = parse_workflow(files[path], path, read_partials(files))
+            workflow = parse_workflow(files[path], path, partials)
             found[workflow.id] = workflow
         except (FileProblems, RecursionError, SyntaxError, ValueError):
             continue  # lint says of the present one what is wrong; an earlier one that nobody could read was never used

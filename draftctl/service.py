@@ -15,7 +15,7 @@ from typing import Any
 from draftctl import __version__
 from draftctl.batch import AlertLine, Batch, Limits, Report, Watch
 from draftctl.canon import Canon, parse_canon
-from draftctl.chainset import Broken, load_chains, resolved, sources
+from draftctl.chainset import Broken, ChainSet, load_chains, resolved, sources
 from draftctl.engine_id import TEMPLATE, check_engine_id
 from draftctl.engines.base import Engine
 from draftctl.errors import FileProblems, UsageError
@@ -26,6 +26,7 @@ from draftctl.manifest import Manifest, engine_ids, manifest_path, parse_manifes
 from draftctl.models import canonical_json, sha256_text
 from draftctl.rendering import Prompts
 from draftctl.runner import Chains, Deps, note_facts
+from draftctl.settings import FILE_NAME, parse_settings
 from draftctl.store import audit, jobs, people, persons, workflows
 from draftctl.store.db import open_database, run_lock, store_errors, transaction
 from draftctl.store.results import Provenance
@@ -116,14 +117,7 @@ def load_run_chains(
 ) -> Chains:
     """Read the workflows of a run, note them, and find those whose version is used already with other content."""
     chains = load_chains(snapshot.files, canon, load_vocab(snapshot))
-    known = workflows.known(connection)
-    if root is not None:
-        known |= {
-            broken.id: applies
-            for broken in chains.broken.values()
-            if broken.applies is None and broken.id not in known and (applies := _known_to_git(root, broken.path))
-        }
-    chains = chains.with_last_known({id_: resolved(applies, canon) for id_, applies in known.items()})
+    chains = chains.with_last_known(last_known(connection, chains, canon, root))
     texts = sources(snapshot.files, chains)
     with transaction(connection):
         workflows.note_known(connection, {w.id: (w.applies, texts[w.id]) for w in chains.workflows.values()})
@@ -138,6 +132,28 @@ def load_run_chains(
         | workflows.reused(connection, chains.workflows.values()),
         unversioned=snapshot.commit is None and not options.allow_dirty,
     )
+
+
+def last_known(
+    connection: sqlite3.Connection, chains: ChainSet, canon: Canon, root: Path | None
+) -> dict[str, MatchSet]:
+    """Return for whom each workflow was when it could last be read: by a run, or else in a commit."""
+    known = workflows.known(connection)
+    if root is not None:
+        known |= {
+            broken.id: applies
+            for broken in chains.broken.values()
+            if broken.id not in known and (applies := _known_to_git(root, broken.path))
+        }
+    return {id_: resolved(applies, canon) for id_, applies in known.items()}
+
+
+def persona_of(snapshot: Snapshot, root: Path, fallback: str) -> str:
+    """Return in whose voice a run writes: as it is committed, like everything else that a prompt says."""
+    try:
+        return parse_settings(snapshot.files[FILE_NAME], root=root, environment={}).values.persona.name
+    except (KeyError, FileProblems):
+        return fallback
 
 
 def _known_to_git(root: Path, path: str) -> MatchSet | None:
@@ -174,6 +190,7 @@ def run(
         manifest = load_manifest(snapshot, engine_id)
         canon = load_canon(snapshot)
         engine = make_engine(engine_id, manifest)
+        options = replace(options, persona=persona_of(snapshot, root, options.persona))
         run_id = new_run_id()
         with run_lock(database, options.command):
             chains = load_run_chains(connection, snapshot, canon, manifest, options, root) if manifest else None

@@ -14,6 +14,7 @@ from draftctl.settings import FILE_NAME, Settings, SettingsFile, parse_settings,
 
 GitState = Literal["clean", "dirty", "unknown"]
 FOLDERS = ("pastebin", "workflows", "engines")
+OURS = (*FOLDERS, FILE_NAME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,7 @@ def take_snapshot(root: Path, *, working_tree: bool = False) -> Snapshot:
     if commit is None:
         return Snapshot(files=_read_tree(root), commit=None, state="unknown", git_problem=problem)
     try:
-        changed = _changed(root)
+        changed = _changed(root, ignored=working_tree)
         committed = {} if working_tree else _read_commit(root, commit)
     except subprocess.CalledProcessError as error:
         problem = error.stderr.decode(errors="replace").strip().splitlines()[:1]
@@ -91,7 +92,10 @@ def take_snapshot(root: Path, *, working_tree: bool = False) -> Snapshot:
     if working_tree:
         state: GitState = "dirty" if changed else "clean"
         return Snapshot(files=_read_tree(root), commit=commit, state=state, changed=changed)
-    return Snapshot(files=committed, commit=commit, state="clean", unsaved=changed)
+    unsaved = tuple(
+        path for path in changed if path != FILE_NAME
+    )  # of the settings only the persona is read from the commit
+    return Snapshot(files=committed, commit=commit, state="clean", unsaved=unsaved)
 
 
 def files_at(root: Path, ref: str) -> dict[str, bytes]:
@@ -135,17 +139,25 @@ def _head(root: Path) -> tuple[str | None, str]:
         return None, lines[0] if lines else "there is no commit yet"
 
 
-def _changed(root: Path) -> tuple[str, ...]:
-    """Return the files below our folders that differ from the last commit, new and deleted ones included."""
+def _changed(root: Path, *, ignored: bool) -> tuple[str, ...]:
+    """Return our files that differ from the last commit, new and deleted ones included, and (`ignored`) those that Git ignores."""
     listed = git(
-        root, "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--", *FOLDERS
+        root,
+        "status",
+        "--porcelain=v1",
+        "-z",
+        "--no-renames",
+        "--untracked-files=all",
+        *(["--ignored=matching"] if ignored else []),
+        "--",
+        *OURS,
     ).decode(errors="backslashreplace")
     prefix = git(root, "rev-parse", "--show-prefix").decode().strip()
     return tuple(sorted(entry[3:].removeprefix(prefix) for entry in listed.split("\0") if entry))
 
 
 def _read_tree(root: Path) -> dict[str, bytes]:
-    files = {}
+    files = {FILE_NAME: (root / FILE_NAME).read_bytes()} if (root / FILE_NAME).is_file() else {}
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob("*")):
             if path.is_file() and not path.is_symlink():
@@ -156,7 +168,7 @@ def _read_tree(root: Path) -> dict[str, bytes]:
 
 def _read_commit(root: Path, commit: str) -> dict[str, bytes]:
     """Read all our files of a commit with two calls of git."""
-    rows = git(root, "ls-tree", "-r", "-z", commit, "--", *FOLDERS).decode(errors="backslashreplace").split("\0")
+    rows = git(root, "ls-tree", "-r", "-z", commit, "--", *OURS).decode(errors="backslashreplace").split("\0")
     entries = [
         (meta.split()[2], path) for row in rows if row for meta, path in [row.split("\t", 1)] if meta.startswith("100")
     ]

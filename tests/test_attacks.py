@@ -221,3 +221,55 @@ def test_a_gzip_bomb_is_not_unpacked(days: Days) -> None:  # noqa: F811
     packed = gzip.compress(b'{"a": "' + b" " * 50_000_000 + b'"}')
     days.server.always = lambda connection, _: connection.send(200, packed, "Content-Encoding: gzip")
     assert days.run().counts["holds"] == {"bad_response": 1}
+
+
+def test_the_persona_is_the_committed_one(days: Days) -> None:  # noqa: F811
+    settings = days.workspace.root / "draftctl.yaml"
+    settings.write_text(settings.read_text().replace('name: "Quinn"', 'name: "Mallory"'))
+    take(days, "a")
+    days.run()
+    assert "You are Quinn" in days.server.asked[0]["messages"][0]["content"]
+    take(days, "b")
+    days.run(allow_dirty=True)
+    assert "You are Mallory" in days.server.asked[-1]["messages"][0]["content"]
+    assert days.workspace.one("SELECT git_state FROM drafts WHERE candidate_id = 'b'") == "dirty"
+
+
+def test_a_file_that_git_ignores_is_in_no_commit(days: Days) -> None:  # noqa: F811
+    root = days.workspace.root
+    days.workspace.commit(".gitignore", "var/\nworkflows/local-*\n")
+    text = (
+        (root / "workflows/first-reply.yaml")
+        .read_text()
+        .replace("id: first-reply", "id: local-x")
+        .replace("states:", "archetypes: [courteous], states:")
+    )
+    (root / "workflows/local-x.yaml").write_text(text)
+    take(days, "a")
+    assert days.run(allow_dirty=True).counts["drafted"] == 1
+    assert days.workspace.rows("SELECT workflow_id, git_state FROM drafts") == [
+        {"workflow_id": "local-x", "git_state": "dirty"}
+    ]
+
+
+def test_a_partial_that_nobody_can_read_hides_nothing(workspace: Workspace) -> None:
+    (workspace.root / "workflows/partials/u.j2").write_bytes(b"caf\xe9\n")
+    workspace.git("add", "-A")
+    workspace.git("commit", "-qm", "u")
+    path = workspace.root / "workflows/first-reply.yaml"
+    path.write_text(path.read_text().replace("what does", "what may"))
+    found = workspace.json_lint("--against", "HEAD", code=2)
+    assert {"E-YAML", "E-VERSION-REUSED", "E-VERSION-LOCK"} <= {problem["rule"] for problem in found}
+
+
+def test_a_misspelt_archetype_holds_whom_it_was_for(days: Days) -> None:  # noqa: F811
+    path = "workflows/first-reply-firm.yaml"
+    text = (days.workspace.root / path).read_text()
+    take(days, "a", archetype="pushy")
+    days.run()
+    days.workspace.commit(path, text.replace("[pushy, rude]", "[pushi, rude]"))
+    take(days, "b", archetype="pushy")
+    assert days.run().counts["holds"] == {"workflow_invalid": 1}
+    why = days.workspace.json("workflow", "why", "--archetype", "pushy", "--state", "new", "--key", "1")
+    assert why["winner"] == "first-reply-firm"
+    assert "broken" in why["reason"]

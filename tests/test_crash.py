@@ -111,6 +111,7 @@ def storm(workspace: Workspace, *, kills: int, per_inbox: int, seed: int) -> str
     return f"{killed} kills at random moments, {refused} starts refused, {total} candidates, 0 lost, 0 twice"
 
 
+@pytest.mark.slow
 def test_killed_at_a_few_random_moments(workspace: Workspace, record_property: Callable[[str, object], None]) -> None:
     record_property("figure", storm(workspace, kills=3, per_inbox=200, seed=1))
 

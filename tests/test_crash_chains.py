@@ -74,6 +74,7 @@ def committed_requests(workspace: Workspace) -> set[str]:
     return {row["prompt_hash"] for row in workspace.rows(query)}
 
 
+@pytest.mark.slow
 def test_chains_killed_a_few_times(workspace: Workspace, record_property: Any) -> None:
     record_property("figure", storm(workspace, chains=60, kills=4, seed=3))
 

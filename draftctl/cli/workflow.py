@@ -158,7 +158,8 @@ def show(ctx: typer.Context, workflow_id: Id, as_json: JsonFlag = False) -> None
     ]  # fmt: skip
     steps = [
         {"n": n, "verb": s.verb, "name": s.name, "text": s.text or ", ".join(s.gates), "when": s.when, "max_tokens": s.max_tokens,
-         "max_chars": s.max_chars, "options": list(s.options), "redrafts": s.redrafts}
+         "max_chars": s.max_chars, "options": list(s.options),
+            "fields": sorted((s.schema or {}).get("properties", {})), "redrafts": s.redrafts}
         for n, s in enumerate(workflow.steps, start=1)
     ]  # fmt: skip
     with database(ctx) as connection:
@@ -166,7 +167,7 @@ def show(ctx: typer.Context, workflow_id: Id, as_json: JsonFlag = False) -> None
     value = {
         "id": workflow.id, "version": workflow.version, "name": workflow.name, "path": workflow.path, "engine": workflow.engine,
         "priority": workflow.priority, "semantic_hash": workflow.semantic_hash, "applies_to": _applies(workflow), "context": context,
-        "partials": list(workflow.partials), "steps": steps, "drafts": made, "git_state": snapshot.state_of({workflow.path}),
+        "partials": list(workflow.partials), "steps": steps, "drafts": made, "git_state": snapshot.state_of({workflow.path, *(f"workflows/partials/{name}" for name in workflow.partials)}),
     }  # fmt: skip
     emit(value, as_json=as_json, text=_show_text(value))
 
@@ -183,6 +184,8 @@ def _show_text(value: dict[str, Any]) -> str:
         limits += f" when {step['when']}" if step["when"] else ""
         lines.append(f"  {step['n']} {step['verb']} ({step['name']}) {limits}".rstrip())
         lines.append(indent(step["text"], "      "))
+        lines += [f"      one of: {', '.join(step['options'])}"] if step["options"] else []
+        lines += [f"      fields: {', '.join(step['fields'])}"] if step["fields"] else []
     lines += [
         f"  {row['engine_id']}: version {row['version']}, {row['drafted']} drafted, {row['held']} held"
         for row in value["drafts"]
@@ -295,18 +298,15 @@ def why(
 
     Example: draftctl workflow why --archetype pushy --state new --key 1
     """
-    from draftctl.chainset import resolved
     from draftctl.routing import Cell
-    from draftctl.service import load_vocab
-    from draftctl.store import workflows
+    from draftctl.service import last_known, load_vocab
 
     snapshot, canon, chains = read_tree(ctx)
     vocab = load_vocab(snapshot)
     if vocab:
         _ = archetype and vocab.check("archetype", archetype), state and vocab.check("state", state)
     with database(ctx) as connection:
-        known = workflows.known(connection)
-    chains = chains.with_last_known({id_: resolved(applies, canon) for id_, applies in known.items()})
+        chains = chains.with_last_known(last_known(connection, chains, canon, root_of(ctx)))
     choice = chains.choose(Cell(archetype=archetype, state=state, template_key=canon.ask(key).key))
     broken = bool(choice.winner and choice.winner.broken)
     value = {
