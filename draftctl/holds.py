@@ -22,8 +22,6 @@ class HoldKind:
     costs_attempt: bool = True
 
 
-_FIX_NOTE = "Correct the note, commit; the next run tries again."
-
 HOLDS: dict[str, HoldKind] = {
     "ambiguous_workflow": HoldKind(
         meaning="Several workflows apply equally, and none is picked by chance.",

@@ -232,11 +232,6 @@ def _missing(error: UndefinedError) -> RenderError:
     return RenderError(f"{name} is not there", missing_atom=atom)
 
 
-def partial_problem(text: str) -> tuple[int, str] | None:
-    """Return the line (from 1) and the message of a partial's first error, or None: `{% include %}` stands in prompts alone."""
-    return next(iter(prompt_problems(text, known=None, partials=())), None)
-
-
 def prompt_problems(
     text: str, *, known: Mapping[str, Sequence[str] | None] | None, partials: Sequence[str]
 ) -> list[tuple[int, str]]:
