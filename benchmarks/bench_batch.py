@@ -18,7 +18,8 @@ from pathlib import Path
 from draftctl.batch import Batch, Limits, Report
 from draftctl.engines.template import TemplateEngine
 from draftctl.inbox import Accepted, parse_line
-from draftctl.runner import Deps, Person, draft_one
+from draftctl.models import Person
+from draftctl.runner import Deps, draft_one
 from draftctl.service import load_canon, take_input
 from draftctl.starter import make_workspace
 from draftctl.store.db import connect

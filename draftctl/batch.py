@@ -191,7 +191,7 @@ class Batch:
             await self._queue.put(None)
 
     def _claim(self, connection: sqlite3.Connection, room: int) -> list[Claim] | None:
-        """Claim on the writer's thread; None when everything is paused."""
+        """Claim, in a job of the writer; None when everything is paused."""
         if jobs.paused(connection) is not None:
             return None
         return jobs.claim(connection, owner=self._provenance.run_id, limit=room, only=self._limits.only)

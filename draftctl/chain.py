@@ -6,7 +6,7 @@ A reply that does not pass goes back with the reason, as often as the step that 
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from draftctl.answers import CRITIQUE_SCHEMA, Fault, apart, body_fault, leaks, read_value, whole, without_reasoning
@@ -206,19 +206,21 @@ class _Run:
         """Ask one step, as often as it may be; return why the reply must be drafted anew, or None to go on."""
         repeat = not told and self._tries.get(index, 0) > 0 and step.verb == "draft"
         messages = self._messages if repeat else self._next(step, told)
-        tries = 1 if step.verb == "draft" else TRIES
-        fault: Fault | None = None
-        for _ in range(tries):
-            completion = await self._complete(index, step, messages)
-            fault = whole(completion.text, completion.finish_reason)
-            if step.verb == "draft":
-                return self._take_body(messages, completion, fault)
-            value = fault or read_value(step, completion.text)
-            if not isinstance(value, Fault):
-                return self._take(step, messages, completion, value)
-            fault = value
-        assert fault is not None  # noqa: S101  (the loop ran)
-        raise _Hold(Held(reason=fault.reason, detail=f"step {step.name}: {fault.detail}", on_body=True))
+        completion = await self._complete(index, step, messages)
+        if step.verb == "draft":
+            return self._take_body(messages, completion)
+        value = self._value(step, completion)
+        for _ in range(TRIES - 1):
+            if isinstance(value, Fault):
+                completion = await self._complete(index, step, messages)
+                value = self._value(step, completion)
+        if isinstance(value, Fault):
+            raise _Hold(Held(reason=value.reason, detail=f"step {step.name}: {value.detail}", on_body=True))
+        return self._take(step, messages, completion, value)
+
+    @staticmethod
+    def _value(step: Step, completion: Completion) -> Any | Fault:
+        return whole(completion.text, completion.finish_reason) or read_value(step, completion.text)
 
     def _next(self, step: Step, told: str) -> tuple[PromptPart, ...]:
         """Return the conversation with this step's turn at its end; nothing that looks like a control token may be in it."""
@@ -306,9 +308,10 @@ class _Run:
             self._thoughts.append(self._answer)
         return None
 
-    def _take_body(self, messages: tuple[PromptPart, ...], completion: Completion, fault: Fault | None) -> Fault | None:
+    def _take_body(self, messages: tuple[PromptPart, ...], completion: Completion) -> Fault | None:
         """Let a completion through as the body only if it is whole and past every gate."""
         self._messages = messages
+        fault = whole(completion.text, completion.finish_reason)
         body, reasoning = apart(completion.text)
         self._answer = body
         if reasoning:
@@ -330,10 +333,8 @@ class _Run:
             fault = _gate_fault(hits) if hits else None
         if fault is None:
             self._body = body
-        elif not fault.told or not body:
-            return Fault(
-                reason=fault.reason, detail=fault.detail
-            )  # there is nothing to answer to: the same request again
+        elif not body:
+            return replace(fault, told="")  # there is nothing to answer to: the same request goes out again
         return fault
 
     def _open(self) -> list[str]:

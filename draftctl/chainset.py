@@ -34,18 +34,17 @@ _SHOWN_TIES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
-    """A workflow file that cannot be used: its id (the file's stem), its problems, and for whom it would be (None: unreadable)."""
+    """A workflow file that cannot be used: its id (the file's stem), its problems, and for whom it would be (None: unreadable).
+
+    `doubtful` says that this cannot be relied on: it cannot be read, or names what the workspace does not have.
+    """
 
     id: str
     path: str
     problems: tuple[Problem, ...]
     applies: MatchSet | None
     priority: int = 0
-
-    @property
-    def says_whom_doubtfully(self) -> bool:
-        """Say whether its `appliesTo` cannot be read, or has a word in it that the workspace does not have."""
-        return self.applies is None or any(problem.rule in ("E-VOCAB", "E-NOTE") for problem in self.problems)
+    doubtful: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +62,7 @@ class ChainSet:
 
     def with_last_known(self, known: Mapping[str, MatchSet]) -> "ChainSet":
         """Let a broken file also hold the cells that its id was last known for, where what it says now cannot be relied on."""
-        doubtful = {b.id for b in self.broken.values() if b.id in known and b.says_whom_doubtfully}
+        doubtful = {b.id for b in self.broken.values() if b.id in known and b.doubtful}
         entries = [
             replace(entry, applies=_either(entry.applies, known[entry.id])) if entry.id in doubtful else entry
             for entry in self.entries
@@ -94,13 +93,13 @@ def load_chains(files: Mapping[str, bytes], canon: Canon, vocab: Vocab | None) -
             workflow = _load(files[path], path, partials, partial_problems, canon, vocab)
             workflows[workflow.id] = workflow
         except FileProblems as error:
-            broken[stem(path)] = _broken(files[path], path, error.problems)
+            broken[stem(path)] = _broken(files[path], path, error.problems, canon, vocab)
         except (RecursionError, SyntaxError, ValueError, OverflowError) as error:
             message = (
                 f"this cannot be read ({type(error).__name__}): something in it is nested too deeply, or too large"
             )
             problem = Problem(path=path, line=1, column=1, message=message, rule="E-YAML")
-            broken[stem(path)] = _broken(files[path], path, (problem,))
+            broken[stem(path)] = _broken(files[path], path, (problem,), canon, vocab)
     entries = [_entry(w.id, w.applies, w.priority, canon) for w in workflows.values()]
     entries += [
         replace(_entry(b.id, b.applies, b.priority, canon), broken=True)
@@ -110,9 +109,19 @@ def load_chains(files: Mapping[str, bytes], canon: Canon, vocab: Vocab | None) -
     return ChainSet(workflows=workflows, broken=broken, partials=partials, entries=tuple(entries))
 
 
-def _broken(content: bytes, path: str, problems: tuple[Problem, ...]) -> Broken:
+def _broken(content: bytes, path: str, problems: tuple[Problem, ...], canon: Canon, vocab: Vocab | None) -> Broken:
     applies, priority = parse_applies(content, path) or (None, 0)
-    return Broken(id=stem(path), path=path, problems=problems, applies=applies, priority=priority)
+    doubtful = applies is None or not _all_known(applies, canon, vocab)
+    return Broken(id=stem(path), path=path, problems=problems, applies=applies, priority=priority, doubtful=doubtful)
+
+
+def _all_known(applies: MatchSet, canon: Canon, vocab: Vocab | None) -> bool:
+    keys = all(canon.find(key) for key in applies.template_keys or ())
+    if vocab is None:
+        return keys
+    return (
+        keys and (applies.archetypes or set()) <= {*vocab.archetypes} and (applies.states or set()) <= {*vocab.states}
+    )
 
 
 def _load(

@@ -90,7 +90,7 @@ def _lock_problems(files: Mapping[str, bytes], chains: ChainSet) -> list[Problem
     for workflow in chains.workflows.values():
         if (workflow.id, workflow.version) not in locked:
             message = f"version {workflow.version} is not in {LOCK} yet; `draftctl workflow lock` adds it"
-            problems.append(replace(workflow.document.problem(("version",), message, "W-LOCK"), severity="warning"))
+            problems.append(_warning(workflow.document.problem(("version",), message, "W-LOCK")))
     return problems
 
 
@@ -133,15 +133,15 @@ def _readable(files: Mapping[str, bytes]) -> dict[str, Workflow]:
 
 
 def _warnings(chains: ChainSet, engines: list[str]) -> list[Problem]:
+    later = {
+        "examples": ("examples are read, and not yet put into prompts", "W-EXAMPLES"),
+        "tests": ("tests are read, and not yet run", "W-TESTS"),
+    }
     found = [
-        replace(
-            workflow.document.problem(
-                ("examples",), "examples are read, and not yet put into prompts", "W-EXAMPLES", at_key=True
-            ),
-            severity="warning",
-        )
+        _warning(workflow.document.problem((key,), message, rule, at_key=True))
         for workflow in chains.workflows.values()
-        if workflow.document.data.get("examples")
+        for key, (message, rule) in later.items()
+        if workflow.document.data.get(key)
     ]
     for workflow in chains.workflows.values():
         draft = workflow.steps[workflow.draft]

@@ -133,6 +133,15 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """What is known of who writes: asked to stop, an open alert, and the messages that a person has already looked at."""
+
+    opted_out: bool = False
+    flagged: bool = False
+    cleared: frozenset[Alert] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """What one stage decided about a candidate, for the `decisions` table: never any text of a message."""
 

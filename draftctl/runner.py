@@ -25,6 +25,7 @@ from draftctl.models import (
     Drafted,
     Finding,
     Held,
+    Person,
     PromptPart,
     Result,
     Step,
@@ -36,15 +37,6 @@ from draftctl.models import (
 from draftctl.rendering import RENDERER_VERSION, Facts, MissingAtom, Prompts, render_note, unfilled
 from draftctl.routing import Cell, Choice
 from draftctl.workflow import Workflow
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """What is known of who writes: asked to stop, an open alert, and the messages that a person has already looked at."""
-
-    opted_out: bool = False
-    flagged: bool = False
-    cleared: frozenset[Alert] = field(default_factory=frozenset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

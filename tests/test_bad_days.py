@@ -138,12 +138,14 @@ class Days:
         self.workspace = workspace
         self.server = server
 
-    def run(self, *, in_flight: int = 8, tries: int = 2, url: str = "", allow_dirty: bool = False) -> RunResult:
+    def run(
+        self, *, in_flight: int = 8, tries: int = 2, url: str = "", allow_dirty: bool = False, build: str = BUILD
+    ) -> RunResult:
         urls = parse_endpoints(url or self.server.url, ())
         return run(
             self.workspace.root,
             self.workspace.database,
-            RunOptions(command="test", engine=BUILD, limits=Limits(max_in_flight=in_flight), allow_dirty=allow_dirty),
+            RunOptions(command="test", engine=build, limits=Limits(max_in_flight=in_flight), allow_dirty=allow_dirty),
             lambda id_, _manifest: ChatEngine(id_, urls, tries=tries, request_timeout_s=0.3, first_wait_s=0.01),
         )
 

@@ -15,8 +15,8 @@ from draftctl.errors import EngineUnreachable
 from draftctl.gates import GATES
 from draftctl.gates.base import Gate
 from draftctl.inbox import Accepted, parse_line
-from draftctl.models import Alert, Drafted, Held, Outcome, sha256_text
-from draftctl.runner import Deps, Person, draft_one
+from draftctl.models import Alert, Drafted, Held, Outcome, Person, sha256_text
+from draftctl.runner import Deps, draft_one
 from draftctl.store.db import open_database, transaction
 from draftctl.store.jobs import add_candidate
 from draftctl.store.results import Provenance

@@ -16,10 +16,10 @@ from draftctl.holds import Reopen
 from draftctl.inbox import Accepted, candidate_from_payload
 from draftctl.models import (
     Candidate,
+    Person,
     canonical_json,
     sha256_text,
 )
-from draftctl.runner import Person
 from draftctl.store import audit
 from draftctl.store.checkpoints import Recalled, recall
 from draftctl.store.db import utc_now

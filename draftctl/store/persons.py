@@ -3,8 +3,7 @@
 import sqlite3
 
 from draftctl.holds import Reopen
-from draftctl.models import Alert
-from draftctl.runner import Person
+from draftctl.models import Alert, Person
 from draftctl.store import audit
 from draftctl.store.db import utc_now
 
