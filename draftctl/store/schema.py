@@ -167,7 +167,37 @@ CREATE TABLE engine_probes (
 CREATE INDEX engine_probes_by_engine ON engine_probes (engine_id, seq);
 """
 
-MIGRATIONS: tuple[tuple[str, str], ...] = (("m001_first", _M001), ("m002_chains", _M002))
+# The GPU. A lease is our right to one droplet: its row is committed before the droplet is asked for, and closed only when the droplet
+# is seen to be gone. `host_key` is public; the keys themselves lie in files beside the database.
+_M003 = """
+CREATE TABLE gpu_leases (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  engine_id TEXT NOT NULL, manifest_sha256 TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('creating', 'booting', 'provisioning', 'warming', 'ready', 'releasing', 'closed')),
+  asked_by TEXT NOT NULL, reason TEXT NOT NULL,
+  provision_on TEXT NOT NULL DEFAULT 'droplet',
+  droplet_id INTEGER, size TEXT, region TEXT, address TEXT, host_key TEXT,
+  price_per_hour REAL, billing_minimum_s REAL NOT NULL, billing_quantum_s REAL NOT NULL,
+  intent_at TEXT NOT NULL, created_at TEXT, ssh_at TEXT, ready_at TEXT, last_work_at TEXT,
+  expires_at TEXT NOT NULL, held_until TEXT, end_asked TEXT,
+  release_at TEXT, release_reason TEXT, closed_at TEXT,
+  outcome TEXT, detail TEXT, cost_usd REAL,
+  attested TEXT, tried TEXT NOT NULL DEFAULT '[]',
+  CHECK ((state = 'closed') = (closed_at IS NOT NULL))
+);
+CREATE UNIQUE INDEX gpu_one_open_lease ON gpu_leases ((1)) WHERE state <> 'closed';
+
+CREATE TABLE gpu_events (
+  seq INTEGER PRIMARY KEY, at TEXT NOT NULL, lease_id TEXT, kind TEXT NOT NULL, detail TEXT NOT NULL
+);
+CREATE INDEX gpu_events_by_lease ON gpu_events (lease_id, seq);
+CREATE TRIGGER gpu_events_no_update BEFORE UPDATE ON gpu_events BEGIN SELECT RAISE(ABORT, 'what happened is never changed'); END;
+
+ALTER TABLE runs ADD COLUMN lease_id TEXT;
+"""
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (("m001_first", _M001), ("m002_chains", _M002), ("m003_gpu", _M003))
 TRIGGERS = frozenset(
     {"audit_no_update", "audit_no_delete", "audit_no_replace", "drafts_no_update", "corrections_no_update"}
 )

@@ -1,0 +1,1 @@
+"""The GPU: rented when there is work, gone when there is none."""
