@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from draftctl.engines.absent import AbsentEngine
-from draftctl.engines.base import Completion
+from draftctl.engines.base import Completion, NotYet
 from draftctl.failpoints import reach
 from draftctl.models import Candidate, Drafted, Held, Outcome, Result
 from draftctl.runner import Deps, draft_one
@@ -27,12 +27,17 @@ STOP_GRACE_S = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much a run may do: requests in flight, seconds, candidates (None: all), or one candidate alone."""
+    """How much a run may do: requests in flight, seconds, candidates (None: all), or one candidate alone.
+
+    `arrived_until` (ISO 8601) leaves those for later that were taken in after it, `fresh` those that a run has looked at before.
+    """
 
     max_in_flight: int = 64
     time_budget_s: float = 1800
     limit: int | None = None
     only: str | None = None
+    arrived_until: str | None = None
+    fresh: bool = False
 
 
 @dataclass(slots=True)
@@ -93,13 +98,22 @@ class Report:
 
 Watch = Callable[[Report], None]
 AlertLine = Callable[[str, str, str], None]  # candidate id, person id, gate
+StopWhen = Callable[[sqlite3.Connection], str | None]  # why the run is to end, or None
 
 
 class Batch:
     """One run over the queue. `stop(reason)` ends it from outside: what is decided is committed, the rest is given back."""
 
     def __init__(
-        self, path: Path, deps: Deps, provenance: Provenance, limits: Limits, *, watch: Watch, alert: AlertLine
+        self,
+        path: Path,
+        deps: Deps,
+        provenance: Provenance,
+        limits: Limits,
+        *,
+        watch: Watch,
+        alert: AlertLine,
+        stop_when: StopWhen | None = None,
     ) -> None:
         self._path = path
         self._deps = deps
@@ -107,6 +121,7 @@ class Batch:
         self._limits = limits
         self._watch = watch
         self._alert = alert
+        self._stop_when = stop_when or (lambda _connection: None)
         self._breaker = Breaker()
         self._stop = asyncio.Event()
         self._queue: asyncio.Queue[Claim | None] = asyncio.Queue(maxsize=limits.max_in_flight)
@@ -165,6 +180,9 @@ class Batch:
         while True:
             if await self._writer.do(jobs.paused) is not None:
                 self.stop("paused")
+            told = await self._writer.do(self._stop_when)
+            if told:
+                self.stop(told)
             if time.monotonic() - self._started > self._limits.time_budget_s:
                 self.stop("time")
             await asyncio.sleep(PAUSE_POLL_S)
@@ -194,7 +212,14 @@ class Batch:
         """Claim, in a job of the writer; None when everything is paused."""
         if jobs.paused(connection) is not None:
             return None
-        return jobs.claim(connection, owner=self._provenance.run_id, limit=room, only=self._limits.only)
+        return jobs.claim(
+            connection,
+            owner=self._provenance.run_id,
+            limit=room,
+            only=self._limits.only,
+            arrived_until=self._limits.arrived_until,
+            fresh=self._limits.fresh,
+        )
 
     async def _worker(self) -> None:
         """Decide one candidate after the other; while one is being committed the next is under way, but never a third."""
@@ -204,6 +229,8 @@ class Batch:
                 if self._stop.is_set():
                     continue  # given back at the end
                 result = await self._decide(claim)
+                if result is None:
+                    continue  # it waits on, and is given back at the end: this run has looked at it
                 self._breaker.note(result.outcome, asked=result.answered)
                 if recording is not None:
                     await recording
@@ -247,12 +274,14 @@ class Batch:
             )
             return await self._writer.do(partial(results.finish, claim=claim, result=held, provenance=self._provenance))
 
-    async def _decide(self, claim: Claim) -> Result:
+    async def _decide(self, claim: Claim) -> Result | None:
         deps = self._deps
         if self._breaker.open:
             deps = replace(deps, engine=AbsentEngine(deps.engine.id, "given up after several failures in a row"))
         try:
             return await draft_one(claim.candidate, claim.person, deps, _Memory(claim, self._writer, deps.engine.id))
+        except NotYet:
+            return None
         except Exception as error:  # noqa: BLE001  (one candidate's bug must not stop the others)
             return Result(candidate=claim.candidate, outcome=Held(reason="internal_error", detail=_place(error)))
 

@@ -19,6 +19,7 @@ from draftctl.settings import OUTSIDE, Settings
 from draftctl.store import audit, jobs
 from draftctl.store.db import missing_triggers, open_database
 from draftctl.store.engines import last_probe
+from draftctl.tokens import secret
 from draftctl.vocab import VOCAB, parse_vocab
 from draftctl.workspace import take_snapshot
 
@@ -50,6 +51,7 @@ def check_up(settings: Settings, environment: Mapping[str, str]) -> list[Check]:
         *_guarded("workflows", lambda: _workflows(settings.root)),
         *_guarded("database", lambda: _database(settings.database)),
         *_guarded("engine", lambda: _engine(settings)),
+        *_guarded("gpu token", lambda: _gpu_token(settings, environment)),
         _disk(settings.database),
         _consent(settings),
     ]
@@ -127,6 +129,17 @@ def _engine(settings: Settings) -> list[Check]:
             fix="Correct the server or the manifest, then `draftctl engine probe`.",
         )
     ]
+
+
+def _gpu_token(settings: Settings, environment: Mapping[str, str]) -> list[Check]:
+    """Say whether a run that has to rent a GPU would find its token; nothing is asked of the cloud (`gpu doctor` does)."""
+    token, where = secret(settings.database, "DIGITALOCEAN_TOKEN", environment)
+    with closing(open_database(settings.database)) as connection:
+        needed = (
+            jobs.setting(connection, "draft_engine") or TEMPLATE
+        ) != TEMPLATE and not settings.values.inference.url
+    fix = "`draftctl keys set DIGITALOCEAN_TOKEN` keeps it where runs from cron find it."
+    return [Check(name="gpu token", ok=token is not None or not needed, detail=where, fix=fix)]
 
 
 def _database(path: Path) -> list[Check]:

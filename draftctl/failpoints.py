@@ -17,6 +17,21 @@ POINTS = (
     "dispatch.after_write",
     "backup.before_rename",
     "migrate.in_transaction",
+    "gpu.after_intent",
+    "gpu.after_price",
+    "gpu.after_create",
+    "gpu.after_booting",
+    "gpu.before_rotate",
+    "gpu.after_rotate",
+    "gpu.after_ssh",
+    "gpu.after_upload",
+    "gpu.after_start",
+    "gpu.after_provisioned",
+    "gpu.after_ready",
+    "gpu.after_releasing",
+    "gpu.after_destroy",
+    "gpu.after_gone",
+    "gpu.after_closed",
 )
 _reached: Counter[str] = Counter()
 

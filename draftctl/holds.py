@@ -34,6 +34,12 @@ HOLDS: dict[str, HoldKind] = {
         next_step="Nothing: the next run asks again. If it stays, `draftctl engine probe` says what stands at the address.",
         reopen=Reopen.NEXT_RUN,
     ),
+    "budget": HoldKind(
+        meaning="The day's or the month's budget for the GPU is used up.",
+        next_step="Nothing: it is drafted once there is money again. Or raise gpu.daily_budget_usd or gpu.monthly_budget_usd; or answer by hand.",
+        reopen=Reopen.NEXT_RUN,
+        costs_attempt=False,
+    ),
     "control_token": HoldKind(
         meaning="A prompt or a reply has in it what a model reads as its own control token.",
         next_step="Look at the prompt (`draftctl show ID --prompt`); answer by hand, or correct the workflow and commit.",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from draftctl import __version__
-from draftctl.batch import AlertLine, Batch, Limits, Report, Watch
+from draftctl.batch import AlertLine, Batch, Limits, Report, StopWhen, Watch
 from draftctl.canon import Canon, parse_canon
 from draftctl.chainset import Broken, ChainSet, load_chains, resolved, sources
 from draftctl.engine_id import TEMPLATE, check_engine_id
@@ -41,7 +41,10 @@ EXIT_DONE, EXIT_FAILED, EXIT_REJECTS, EXIT_UNREACHABLE = 0, 1, 3, 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What a run was asked for."""
+    """What a run was asked for.
+
+    `reopen` says whether it picks up again what holds for any next run, `lease` whose droplet serves it, `attested` what is known of the weights there (`name` or `weights`).
+    """
 
     command: str
     engine: str | None = None
@@ -51,6 +54,9 @@ class RunOptions:
     again: bool = False
     persona: str = "Quinn"
     endpoints: str = ""
+    reopen: bool = True
+    lease: str | None = None
+    attested: str = "name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,7 @@ class Listeners:
     watch: Watch = lambda _report: None
     alert: AlertLine = lambda _candidate, _person, _gate: None
     started: Callable[[int], None] = lambda _waiting: None
+    stop_when: StopWhen | None = None
 
 
 def new_run_id() -> str:
@@ -182,7 +189,7 @@ def run(
         if why is not None:
             notes = (f"Everything is paused: {why}",)
             engine_id = options.engine or jobs.setting(connection, "draft_engine") or TEMPLATE
-            return _result(
+            return result_of(
                 options, "", engine_id, taken, Report(stopped="paused", waiting=jobs.waiting(connection)), notes
             )
         engine_id = check_engine_id(options.engine or jobs.setting(connection, "draft_engine") or TEMPLATE)
@@ -196,7 +203,7 @@ def run(
             chains = load_run_chains(connection, snapshot, canon, manifest, options, root) if manifest else None
             deps = Deps(engine=engine, canon=canon, chains=chains)
             report = _locked(connection, database, options, deps, snapshot, run_id, listeners or Listeners())
-        return _result(options, run_id, engine_id, taken, report, _notes(snapshot, chains, report))
+        return result_of(options, run_id, engine_id, taken, report, _notes(snapshot, chains, report))
 
 
 def _locked(
@@ -214,22 +221,35 @@ def _locked(
         git_commit=snapshot.commit,
         git_state=snapshot.state,
         reopen_key=_reopen_key(snapshot, deps.engine.id, options),
-        attested=None if deps.engine.id == TEMPLATE else "name",
+        attested=None if deps.engine.id == TEMPLATE else options.attested,
         changed=frozenset(snapshot.changed),
     )
     with transaction(connection):
         jobs.reclaim(connection)
         if options.limits.only is not None:
             _ready(connection, options.limits.only, again=options.again)
-        else:
+        elif options.reopen:
             jobs.reopen(connection, reopen_key=provenance.reopen_key, max_attempts=options.max_attempts)
         jobs.start_run(
-            connection, run_id, command=options.command, engine_id=deps.engine.id, git_commit=snapshot.commit
+            connection,
+            run_id,
+            command=options.command,
+            engine_id=deps.engine.id,
+            git_commit=snapshot.commit,
+            lease_id=options.lease,
         )
         waiting = jobs.waiting(connection)
     _say_unsaid(connection, listeners)
     listeners.started(waiting)
-    batch = Batch(database, deps, provenance, options.limits, watch=listeners.watch, alert=listeners.alert)
+    batch = Batch(
+        database,
+        deps,
+        provenance,
+        options.limits,
+        watch=listeners.watch,
+        alert=listeners.alert,
+        stop_when=listeners.stop_when,
+    )
     gc.collect()
     gc.freeze()  # what is loaded now lives as long as the run; to look at it again and again cost a tenth of the CPU
     gc.set_threshold(10_000, 20, 50)
@@ -337,9 +357,10 @@ def _counts(report: Report) -> dict[str, Any]:
     }
 
 
-def _result(
+def result_of(
     options: RunOptions, run_id: str, engine_id: str, taken: IngestCount | None, report: Report, notes: tuple[str, ...]
 ) -> RunResult:
+    """Return a run's result: the fields that scripts read, and the exit code."""
     taken = taken or IngestCount()
     counts = {
         "run_id": run_id,

@@ -28,7 +28,8 @@ OUTSIDE = (
 )
 
 
-def _duration(value: Any) -> int:
+def parse_duration(value: Any) -> int:
+    """Read a duration (90s, 30m, 2h) into seconds. Raises ValueError, as a sentence, for anything else."""
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("expected a duration: a number and s, m or h, as in 90s, 30m, 2h")
@@ -44,7 +45,7 @@ def _day(value: Any) -> date | None:
         raise ValueError("expected a day, as in 2026-11-24") from None
 
 
-Duration = Annotated[int, BeforeValidator(_duration)]
+Duration = Annotated[int, BeforeValidator(parse_duration)]
 Day = Annotated[date | None, BeforeValidator(_day)]
 Count = Annotated[int, Field(ge=1)]
 Usd = Annotated[float, Field(ge=0)]
@@ -89,7 +90,11 @@ class Gpu(Strict):
     provision_on: Literal["droplet", "host"] = "droplet"
     provision_host: str | None = None
     deep_queue: Annotated[int, Field(ge=0)] = 32
+    provision_host_key: str | None = None
+    provision_identity: str = "~/.ssh/id_ed25519"
     provision_script: str = "scripts/provision-raw-gpu-droplet.sh"
+    boot_timeout: Duration = 2700
+    ssh_from: tuple[str, ...] = ("0.0.0.0/0", "::/0")
     max_wait: Duration = 1800
     idle_grace: Duration = 30
     extend: Duration = 120
@@ -101,6 +106,14 @@ class Gpu(Strict):
     billing_quantum: Duration = 1
 
 
+class Heartbeat(Strict):
+    """Where a cron line says that it ran: a URL each, pinged with `/start`, alone for success, and with `/fail`."""
+
+    draft: str | None = None
+    reap: str | None = None
+    backup: str | None = None
+
+
 class SettingsFile(Strict):
     """The whole of `draftctl.yaml`."""
 
@@ -109,6 +122,7 @@ class SettingsFile(Strict):
     batch: Batch = Batch()
     inference: Inference = Inference()
     gpu: Gpu = Gpu()
+    heartbeat: Heartbeat = Heartbeat()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

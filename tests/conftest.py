@@ -124,6 +124,16 @@ def connection(tmp_path: Path) -> Iterator[Any]:
     opened.close()
 
 
+@pytest.fixture
+def rented(workspace: Workspace, tmp_path: Path) -> Iterator[Any]:
+    """A workspace that rents its GPU at the stand-in cloud."""
+    from tests.rented import Rented
+
+    place = Rented(workspace, tmp_path)
+    with place.cloud:
+        yield place
+
+
 def line(id_: str, *texts: str, thread: str = "", key: str | None = "greeting", **more: Any) -> str:
     """Make one input line."""
     value = {

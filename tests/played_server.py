@@ -118,6 +118,8 @@ class PlayedServer:
         """Answer one request."""
         if self.key is not None and b"bearer " + self.key not in head:
             connection.send(401, {"error": "Unauthorized"})
+        elif path == "/health":
+            connection.send(200, b"")
         elif path == "/v1/models":
             connection.send(200, {"data": [{"id": self.model, "max_model_len": self.max_model_len}]})
         elif path == "/tokenize":

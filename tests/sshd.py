@@ -13,7 +13,9 @@ import pytest
 
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 HAVE_SSHD = Path(SSHD).exists()
-needs_sshd = pytest.mark.skipif(not HAVE_SSHD, reason="OpenSSH's sshd is not installed (Debian: apt install openssh-server)")
+needs_sshd = pytest.mark.skipif(
+    not HAVE_SSHD, reason="OpenSSH's sshd is not installed (Debian: apt install openssh-server)"
+)
 
 
 def free_port() -> int:

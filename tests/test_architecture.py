@@ -11,13 +11,25 @@ __main__
 cli.main
 cli.upkeep
 cli.demo
-cli.drafting cli.versions
-cli.review cli.control cli.content cli.workflow cli.look cli.progress
+cli.drafting cli.versions cli.pinning cli.cron cli.forecast
+cli.gpu
+cli.ready
+cli.renting
+cli.adapters cli.rental cli.rented cli.review cli.control cli.content cli.workflow cli.look cli.progress
 cli.context
 checkup
+residence
+tally
 service
-batch dispatch ingest starter
-store.people store.backup store.engines store.views
+batch dispatch ingest starter heartbeat schedule pin tokens
+gpu.manager
+gpu.hosted
+gpu.script gpu.making
+gpu.desk
+gpu.budget gpu.reap gpu.node gpu.forward gpu.curve
+gpu.advice gpu.digitalocean
+gpu.simulate gpu.clairvoyant gpu.transport gpu.scopes gpu.readiness gpu.ssh gpu.keys
+store.people store.backup store.engines store.views store.leases
 store.results
 store.jobs
 store.persons
@@ -39,12 +51,13 @@ gates.coercion gates.explicit gates.identity gates.legal_threat gates.minor gate
 gates.base
 gates.text
 canon vocab manifest settings inbox
+gpu.cloud gpu.policy
 prompt rendering yamlfile
 control_tokens
 models holds
 engine_id
 errors store.schema failpoints
-__init__ cli engines store
+__init__ cli engines store gpu
 """
 PURE = [
     "errors",
@@ -94,6 +107,13 @@ PURE = [
     "gates.services",
     "gates.think_leak",
     "gates.threat",
+    "gpu.policy",
+    "gpu.cloud",
+    "gpu.simulate",
+    "gpu.clairvoyant",
+    "gpu.curve",
+    "gpu.scopes",
+    "schedule",
 ]
 IMPURE = {
     "os",

@@ -7,8 +7,8 @@ from typing import Any
 
 import typer
 
+from draftctl.cli.adapters import engine_maker
 from draftctl.cli.context import bold, indent, narrate
-from draftctl.cli.drafting import engine_maker
 from draftctl.cli.look import drafts_text, holds_text, show_whole, story_text
 from draftctl.errors import EngineUnreachable
 from draftctl.service import RunOptions, run, take_input

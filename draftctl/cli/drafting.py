@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from draftctl.cli.adapters import engine_maker, served_engine
 from draftctl.cli.context import (
     JsonFlag,
     Who,
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from draftctl.engines.base import Engine
     from draftctl.ingest import IngestCount, Stream
     from draftctl.manifest import Manifest
-    from draftctl.service import MakeEngine, RunOptions, RunResult
-    from draftctl.settings import Settings
+    from draftctl.service import Listeners, RunOptions, RunResult
 
 
 def register(app: typer.Typer) -> None:
@@ -109,6 +109,9 @@ def draft(
         bool, typer.Option("--allow-dirty", help="Read the files as they lie there, not the last commit.")
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="Draft ID anew though it has a draft.")] = False,
+    gpu: Annotated[
+        str | None, typer.Option(metavar="auto", help="auto: rent a GPU when work is due, and give it back.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Draft what waits, or one candidate.
@@ -128,9 +131,15 @@ def draft(
             as_json=as_json,
         )
         return
+    if gpu not in (None, "auto"):
+        raise UsageError(f"--gpu is {gpu!r}; it can be auto.")
+    from draftctl.heartbeat import beating
+
     taken = _take(ctx, source) if source else None
-    options = _options(ctx, engine=engine, limit=limit, in_flight=max_in_flight, dirty=allow_dirty)
-    _print_run(_run(ctx, options, taken, as_json=as_json), as_json=as_json)
+    with beating(settings_of(ctx).values.heartbeat.draft):
+        options = _options(ctx, engine=engine, limit=limit, in_flight=max_in_flight, dirty=allow_dirty)
+        drafted = _run if gpu is None else _tick
+        _print_run(drafted(ctx, options, taken, as_json=as_json), as_json=as_json)
 
 
 def _options(
@@ -153,50 +162,61 @@ def _options(
     )
 
 
-def engine_maker(settings: "Settings") -> "MakeEngine":
-    """Return what builds the adapter for an engine id: the one place that knows them all."""
+def _run(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None", *, as_json: bool) -> "RunResult":
+    """Draft without renting: at GPU_INFERENCE_URL, or on a droplet that is up."""
+    from draftctl.cli.ready import on_lease
+    from draftctl.service import run
+
+    settings = settings_of(ctx)
+    with _listening(taken, as_json=as_json) as listeners, on_lease(settings, options) as leased:
+        options, address = leased
+        maker = engine_maker(settings)
+        if address is not None:
+            url, key = address
+
+            def maker(engine_id: str, manifest: "Manifest | None") -> "Engine":
+                return served_engine(settings, engine_id, manifest, url, key)
+
+        return run(root_of(ctx), settings.database, options, maker, taken=taken, listeners=listeners)
+
+
+def _tick(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None", *, as_json: bool) -> "RunResult":
+    """Draft on a GPU that is rented when work is due; where a server is named or no model is needed, just draft."""
     from functools import partial
 
-    return partial(_make_engine, settings)
+    from draftctl.cli.ready import needs_renting
+    from draftctl.cli.rental import load_build, managing
+    from draftctl.residence import Residence
+
+    settings = settings_of(ctx)
+    options, rents = needs_renting(settings, options)
+    if not rents:
+        return _run(ctx, options, taken, as_json=as_json)
+    with (
+        _listening(taken, as_json=as_json) as listeners,
+        managing(settings, options.command, narrate if on_terminal() else None) as manager,
+    ):
+        return Residence(
+            root_of(ctx),
+            settings,
+            manager,
+            options,
+            build=lambda: load_build(settings, options.engine or "", allow_dirty=options.allow_dirty),
+            engine=partial(served_engine, settings),
+            listeners=listeners,
+            taken=taken,
+        ).tick()
 
 
-def _make_engine(settings: "Settings", engine_id: str, manifest: "Manifest | None") -> "Engine":
-    inference = settings.values.inference
-    if manifest is None:
-        from draftctl.engines.template import TemplateEngine
-
-        return TemplateEngine()
-    if not inference.url:
-        from draftctl.engines.absent import AbsentEngine
-
-        return AbsentEngine(engine_id, "there is no server: GPU_INFERENCE_URL is not set, and no droplet is up")
-    import os
-
-    from draftctl.engines.chat import ChatEngine
-    from draftctl.engines.endpoints import check_key, parse_endpoints
-
-    return ChatEngine(
-        engine_id,
-        parse_endpoints(inference.url, inference.allowed_hosts),
-        api_key=check_key(os.environ.get("GPU_INFERENCE_API_KEY")),
-        tries=inference.tries,
-        request_timeout_s=inference.request_timeout,
-        connect_timeout_s=inference.connect_timeout,
-        max_model_len=manifest.serve.max_model_len,
-    )
-
-
-def _run(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None", *, as_json: bool) -> "RunResult":
+@contextmanager
+def _listening(taken: "IngestCount | None", *, as_json: bool) -> Iterator["Listeners"]:
+    """Show progress and alerts; say what was taken in when another run is at work."""
     from draftctl.cli.progress import Progress
-    from draftctl.service import Listeners, run
+    from draftctl.service import Listeners
 
     with Progress(visible=on_terminal()) as progress:
-        listeners = Listeners(watch=progress.update, alert=_alert, started=progress.start)
         try:
-            settings = settings_of(ctx)
-            return run(
-                root_of(ctx), settings.database, options, engine_maker(settings), taken=taken, listeners=listeners
-            )
+            yield Listeners(watch=progress.update, alert=_alert, started=progress.start)
         except LockHeld as error:
             if taken and as_json:
                 emit(
@@ -236,6 +256,7 @@ _ENDED = {
     "interrupted": "Stopped at your word. What is decided is kept; run it again to go on.",
     "time": "Stopped: the time budget is used up. The next run goes on.",
     "limit": "Stopped at the limit.",
+    "gpu_down": "Stopped: the GPU was told to end.",
 }
 
 

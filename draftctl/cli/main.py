@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 
 from draftctl import __version__
-from draftctl.cli import content, control, drafting, look, review, upkeep, versions, workflow
+from draftctl.cli import (
+    content,
+    control,
+    cron,
+    drafting,
+    forecast,
+    gpu,
+    look,
+    pinning,
+    rented,
+    review,
+    upkeep,
+    versions,
+    workflow,
+)
 from draftctl.cli.context import Options
 from draftctl.errors import DraftctlError, FileProblems
 
@@ -20,7 +34,21 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, holds included; 1 failed; 2 wrong usage or file, nothing done; 3 done, some lines rejected; "
     "4 the engine could not be reached; 75 another run is at work.",
 )
-for module in (upkeep, drafting, look, review, control, content, workflow, versions):
+for module in (
+    upkeep,
+    drafting,
+    look,
+    review,
+    control,
+    content,
+    workflow,
+    versions,
+    rented,
+    gpu,
+    forecast,
+    pinning,
+    cron,
+):
     module.register(app)
 
 

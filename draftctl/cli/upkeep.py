@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from draftctl.cli.context import JsonFlag, database, emit, narrate, settings_of
+from draftctl.cli.context import JsonFlag, database, emit, narrate, root_of, settings_of
 
 audit_app = typer.Typer(help="The audit trail: verify, show, head.", no_args_is_help=True)
 
@@ -66,13 +66,19 @@ def demo(
     play(engine)
 
 
-def doctor(ctx: typer.Context, as_json: JsonFlag = False) -> None:
+def doctor(
+    ctx: typer.Context,
+    as_cron: Annotated[bool, typer.Option("--as-cron", help="With the environment that cron gives.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
     """Check the workspace and say where each setting came from.
 
-    Example: draftctl doctor
+    Example: draftctl doctor --as-cron
     """
     from draftctl.checkup import check_up
 
+    if as_cron:
+        raise typer.Exit(_as_cron(str(root_of(ctx)), as_json=as_json))
     checks = check_up(settings_of(ctx), os.environ)
     ok = all(check.ok for check in checks)
     looked = sorted((c for c in checks if not c.name.startswith(("setting ", "environment "))), key=lambda c: c.ok)
@@ -84,6 +90,17 @@ def doctor(ctx: typer.Context, as_json: JsonFlag = False) -> None:
     }
     emit(value, as_json=as_json, text="\n".join(lines))
     raise typer.Exit(0 if ok else 1)
+
+
+def _as_cron(root: str, *, as_json: bool) -> int:
+    """Run doctor as cron would run it: nothing of this terminal's environment but HOME, LOGNAME and a short PATH."""
+    import subprocess
+    import sys
+
+    kept = {name: os.environ[name] for name in ("HOME", "LOGNAME", "USER") if name in os.environ}
+    environment = {"SHELL": "/bin/sh", "PATH": "/usr/bin:/bin", **kept}
+    command = [sys.executable, "-m", "draftctl", "--workspace", root, "doctor", *(["--json"] if as_json else [])]
+    return subprocess.run(command, env=environment, cwd="/", check=False).returncode
 
 
 def audit_verify(

@@ -48,6 +48,10 @@ class EngineRefused(DraftctlError):
         self.reason = reason
 
 
+class NotYet(Exception):
+    """The engine is not there yet, and that is as it should be."""
+
+
 class Engine(Protocol):
     """An engine id and a way to complete one request.
 

@@ -10,11 +10,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from collections import deque
-from collections.abc import Sequence
 
 from draftctl.gpu.policy import Limits, billed_s
-
 
 # A session that begins with one message: [what was paid before, that message's number, when it is ready, when it last began one, how
 # many in a row it could begin without having fallen behind since it was ready].
@@ -60,7 +57,11 @@ class _Search:
         minimum, quantum = limits.billing_minimum_s, limits.billing_quantum_s
         extra = max(0.0, minimum - self._fixed)
         # A pause so long costs more than to end the session and to boot anew.
-        self._gap = self._limits.service_s + quantum + (minimum + max(minimum, limits.provision_s) if extra else limits.provision_s)
+        self._gap = (
+            self._limits.service_s
+            + quantum
+            + (minimum + max(minimum, limits.provision_s) if extra else limits.provision_s)
+        )
         # Billing rounds up by no more than this.
         self._slack = quantum + extra
         self._drains: list[float] = []  # what a session costs whose last message is served in this round
@@ -95,7 +96,9 @@ class _Search:
         gone = set(map(id, same[1:]))
         return [group for group in groups if id(group) not in gone]
 
-    def _serve(self, group: _Group, n: int, arrival: float, paid: float) -> float:
+    def _serve(  # noqa: C901  (the innermost loop: a call in it would cost more than the work)
+        self, group: _Group, n: int, arrival: float, paid: float
+    ) -> float:
         """Let every session of a group serve the next message; return the cheapest total. Those that are over leave the group."""
         limits, fixed = self._limits, self._fixed
         slots, service = limits.slots, limits.service_s
@@ -112,12 +115,13 @@ class _Search:
             rounds = (n - first) // slots
             behind = rounds * service
             if earliest <= ready <= latest - behind:  # not ready yet, and no less time than before
-                if before + drains[rounds] < best:
-                    best = before + drains[rounds]
+                best = min(best, before + drains[rounds])
                 continue
             if ready < math.inf:
                 last = max(last, ready + (n - 1 - first) // slots * service)
-            longer = paid - before + self._slack  # to end it before this message and boot anew never costs more than so much
+            longer = (
+                paid - before + self._slack
+            )  # to end it before this message and boot anew never costs more than so much
             if arrival - last >= self._gap or (overdue and first < n) or longer <= min(behind, latest - ready):
                 over.append(start)
                 continue
@@ -153,7 +157,7 @@ class _Search:
             group.starts = []
             return math.inf
         end = self._fixed + earliest
-        return min(start[_BEFORE] + billed_s(end - start[_READY], limits) for start in group.starts)
+        return min((start[_BEFORE] + billed_s(end - start[_READY], limits) for start in group.starts), default=math.inf)
 
     def _take(self, ripe: list[_Start], theirs: _Group, arrival: float) -> bool:
         """Settle sessions, unless a queue stands there that they do not have; say whether it was done."""

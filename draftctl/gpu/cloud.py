@@ -194,7 +194,16 @@ def ours(cloud: Cloud, owner: str) -> list[CloudDroplet]:
 
 _CAPACITY = ("not available", "unavailable", "capacity", "out of stock", "sold out", "try again", "temporarily")
 _LIMIT = ("droplet limit", "exceed your", "limit reached", "will exceed")
-_ENTITLEMENT = ("not have access", "not authorized", "not enabled", "contact support", "contact sales", "request access", "not permitted", "verify")
+_ENTITLEMENT = (
+    "not have access",
+    "not authorized",
+    "not enabled",
+    "contact support",
+    "contact sales",
+    "request access",
+    "not permitted",
+    "verify",
+)
 
 
 def refusal_of(error: CloudError) -> Refusal:

@@ -120,19 +120,21 @@ class DigitalOcean:
                 )
             if tag in (there[0].get("tags") or []):
                 return
-            raise CloudError(f"The firewall {name} is there, but not for the tag {tag}.", hint="Delete it in the console.")
+            raise CloudError(
+                f"The firewall {name} is there, but not for the tag {tag}.", hint="Delete it in the console."
+            )
         self._make_tag(tag)
         everywhere = {"addresses": ["0.0.0.0/0", "::/0"]}
-        outbound = [
-            {"protocol": protocol, "ports": "0", "destinations": everywhere} for protocol in ("tcp", "udp")
-        ] + [{"protocol": "icmp", "ports": "0", "destinations": everywhere}]
+        outbound = [{"protocol": protocol, "ports": "0", "destinations": everywhere} for protocol in ("tcp", "udp")] + [
+            {"protocol": "icmp", "ports": "0", "destinations": everywhere}
+        ]
         self._call(
             "firewalls", "POST", {"name": name, "inbound_rules": inbound, "outbound_rules": outbound, "tags": [tag]}
         )
 
     def account(self) -> dict[str, Any]:
         """Return what the account says of itself."""
-        return _part(self._call("account"), "account", dict)
+        return dict(_part(self._call("account"), "account", dict))
 
     def probe(self, path: str, method: str, body: Mapping[str, Any] | None = None) -> CloudError | None:
         """Make a call that does nothing, to see whether the token may; return the refusal."""
@@ -159,7 +161,7 @@ class DigitalOcean:
         total = _part(answer, "meta", dict).get("total")
         if total != len(found) or not all(isinstance(value, dict) for value in found):
             raise CloudError(f"The list of {name} is not whole: {len(found)} came, {total} are said to be there.")
-        return found
+        return list(found)
 
     def _call(self, path: str, method: str = "GET", values: dict[str, Any] | None = None) -> Any:
         """Call through the library; whatever it makes of a strange answer is a CloudError here."""
@@ -169,7 +171,8 @@ class DigitalOcean:
             raise
         except (digitalocean.Error, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise CloudError(
-                f"{method} {path}: the answer cannot be read ({type(error).__name__}).", unknown_outcome=method == "POST"
+                f"{method} {path}: the answer cannot be read ({type(error).__name__}).",
+                unknown_outcome=method == "POST",
             ) from None
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import paramiko
 
@@ -35,7 +35,9 @@ class Forward:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -75,7 +77,9 @@ class Forward:
         """Carry one connection's bytes both ways until either end is done."""
         with client:
             try:
-                channel = self.ssh().transport.open_channel("direct-tcpip", self._remote, client.getpeername(), timeout=10)
+                channel = self.ssh().transport.open_channel(
+                    "direct-tcpip", self._remote, client.getpeername(), timeout=10
+                )
             except (SshError, HostKeyMismatch, paramiko.SSHException, OSError, EOFError):
                 return  # the client sees a connection that ended, and tries again
             with contextlib.closing(channel), contextlib.suppress(OSError, EOFError, paramiko.SSHException):
@@ -84,8 +88,9 @@ class Forward:
 
 def _pump(client: socket.socket, channel: paramiko.Channel) -> None:
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    ends: list[Any] = [client, channel]
     while True:
-        ready, _, _ = select.select([client, channel], [], [])
+        ready, _, _ = select.select(ends, [], [])
         if client in ready:
             data = client.recv(CHUNK)
             if not data:

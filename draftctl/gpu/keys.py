@@ -60,7 +60,9 @@ def cloud_init(user: str, client_public: str, host: KeyPair) -> str:
     }
     text = "#cloud-config\n" + json.dumps(value, indent=1) + "\n"
     if len(text.encode()) > USER_DATA_LIMIT:
-        raise UsageError(f"The droplet's user_data is {len(text.encode())} bytes; DigitalOcean takes {USER_DATA_LIMIT}.")
+        raise UsageError(
+            f"The droplet's user_data is {len(text.encode())} bytes; DigitalOcean takes {USER_DATA_LIMIT}."
+        )
     return text
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from draftctl.gpu.keys import new_key
+from draftctl.gpu.keys import KeyPair
 from draftctl.gpu.ssh import Ssh, shell_environment
 
 PHASES = ("driver", "runtime", "weights", "verify", "serve", "ready")
@@ -98,12 +98,11 @@ class Progress:
         return self.exit_code == 0 and self.failed is None
 
 
-def rotate_host_key(ssh: Ssh) -> str | None:
-    """Replace the host key that was injected; return the new public key, or None where the host would not have it."""
-    pair = new_key()
+def rotate_host_key(ssh: Ssh, new: KeyPair) -> str | None:
+    """Replace the host key that this connection was verified with; return why the host would not have it, or None."""
     old = ssh.pin.split()[1]
-    ran = ssh.run(f"OLD_KEY={shlex.quote(old)} sh -c {shlex.quote(_ROTATE)}", stdin=pair.private.encode())
-    return pair.public if ran.code == 0 else None
+    ran = ssh.run(f"OLD_KEY={shlex.quote(old)} sh -c {shlex.quote(_ROTATE)}", stdin=new.private.encode())
+    return None if ran.code == 0 else ran.err.strip()[-200:] or f"exit code {ran.code}"
 
 
 def upload(ssh: Ssh, state_dir: str, files: Mapping[str, bytes], *, api_key: str) -> None:
@@ -177,4 +176,6 @@ def read_phase(line: str) -> Phase | None:
         return None
     seconds = value.get("seconds")
     number = float(seconds) if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None
-    return Phase(phase=value["phase"], status=value["status"], seconds=number, detail=str(value.get("detail") or "")[:500])
+    return Phase(
+        phase=value["phase"], status=value["status"], seconds=number, detail=str(value.get("detail") or "")[:500]
+    )

@@ -6,7 +6,7 @@ serve everything, destroy at once. Time is in seconds on any one clock, money in
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Gpu = Literal["off", "starting", "up", "releasing", "unknown"]
@@ -130,30 +130,34 @@ def _on(observed: Observed, limits: Limits) -> Decision:
     held = observed.held_until is not None and now < observed.held_until
     if observed.gpu == "starting":
         return _starting(observed, limits, created, idle_since, held=held)
-    ready = created if observed.ready_at is None else observed.ready_at
     stop_at = end - limits.service_s
+    decision = _up(observed, limits, created, idle_since, stop_at, held=held)
+    if decision.action == "hold_open" and not observed.in_flight and now >= stop_at:
+        return _end(why)
+    return replace(decision, wake_at=min(decision.wake_at, end) if decision.wake_at else None, stop_at=stop_at)
+
+
+def _up(
+    observed: Observed, limits: Limits, created: float, idle_since: float, stop_at: float, *, held: bool
+) -> Decision:
+    now, poll = observed.now, observed.now + limits.poll_s
+    ready = created if observed.ready_at is None else observed.ready_at
     paid_until = _paid_until(now, created, limits)
     admit_until = max(ready + limits.extend_s, paid_until, observed.admitted_until or ready)
     if held or 0 < limits.deep_queue <= observed.backlog:
         admit_until = max(admit_until, now)  # all that wait now; who comes later is looked at later
     waiting = observed.backlog > 0 and not observed.paused
     if waiting and now < stop_at and (observed.oldest is None or observed.oldest <= admit_until):
-        return Decision(
-            action="dispatch", reason="work", admit_until=admit_until, stop_at=stop_at, wake_at=min(poll, end)
-        )
+        return Decision(action="dispatch", reason="work", admit_until=admit_until, wake_at=poll)
     if observed.in_flight:
-        return Decision(action="hold_open", reason="in_flight", wake_at=min(poll, end))
-    if now >= stop_at:
-        return Decision(action="destroy", reason=why)
+        return Decision(action="hold_open", reason="in_flight", wake_at=poll)
     if held:
-        return Decision(
-            action="hold_open", reason="held", wake_at=min(poll, observed.held_until or end, end), stop_at=stop_at
-        )
+        return Decision(action="hold_open", reason="held", wake_at=min(poll, observed.held_until or poll))
     if now < paid_until:
-        return Decision(action="hold_open", reason="paid_for", wake_at=min(poll, paid_until), stop_at=stop_at)
+        return Decision(action="hold_open", reason="paid_for", wake_at=min(poll, paid_until))
     grace_until = min(idle_since + limits.idle_grace_s, ready + limits.extend_s)
     if now < grace_until:
-        return Decision(action="hold_open", reason="idle_grace", wake_at=min(poll, grace_until), stop_at=stop_at)
+        return Decision(action="hold_open", reason="idle_grace", wake_at=min(poll, grace_until))
     return _end("paused" if observed.paused else "drained")
 
 

@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from draftctl.gpu.policy import Decision, Limits, Observed, billed_s, decide, latest_start
 from draftctl.gpu.policy import HOUR_S as _HOUR_S
+from draftctl.gpu.policy import Decision, Limits, Observed, billed_s, decide, latest_start
 
 DAY_S = 86400.0
 
@@ -145,7 +145,9 @@ class _Replay:
             admitted = decision.admit_until
             if decision.action == "dispatch":
                 while (
-                    self._next < arrived and len(free_at) < limits.slots and arrivals[self._next] <= decision.admit_until
+                    self._next < arrived
+                    and len(free_at) < limits.slots
+                    and arrivals[self._next] <= decision.admit_until
                 ):
                     done = now + limits.service_s
                     self._waits.append(done - arrivals[self._next])
@@ -154,7 +156,14 @@ class _Replay:
             now = self._next_event(now, free_at, arrived, decision)
 
     def _decide(
-        self, now: float, created: float, ready: float, last_work: float, admitted: float | None, arrived: int, flying: int
+        self,
+        now: float,
+        created: float,
+        ready: float,
+        last_work: float,
+        admitted: float | None,
+        arrived: int,
+        flying: int,
     ) -> Decision:
         observed = Observed(
             now=now,

@@ -175,7 +175,9 @@ def _collect(channel: paramiko.Channel, deadline: float) -> Ran:
             idle = False
         if idle and channel.exit_status_ready() and (channel.eof_received or channel.closed):
             code = channel.recv_exit_status()
-            return Ran(code=code, out=out.getvalue().decode(errors="replace"), err=err.getvalue().decode(errors="replace"))
+            return Ran(
+                code=code, out=out.getvalue().decode(errors="replace"), err=err.getvalue().decode(errors="replace")
+            )
         if idle:
             if time.monotonic() > deadline:
                 raise TimeoutError

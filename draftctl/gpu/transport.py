@@ -1,5 +1,7 @@
-"""The wire under python-digitalocean: its calls go through here, because as it stands it waits for ever, forgets what went wrong,
-follows a page's link to any host with the token, and takes half a list for a whole one.
+"""The wire under python-digitalocean.
+
+Its calls go through here, because as it stands it waits for ever, forgets what went wrong, follows a page's link to any host with the
+token, and takes half a list for a whole one.
 
 What this transport promises: every request has a timeout; the token goes to one host alone; GET and DELETE are tried again after 429,
 5xx and a lost connection, POST after 429 alone (anything else may have been done); every answer but a 2xx is a CloudError with
@@ -57,9 +59,11 @@ class Transport:
         _ = data
         return self._send("DELETE", url, headers=headers)
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
+    def put(self, url: str, **_values: Any) -> requests.Response:
+        """Refuse: nothing here changes what is there. The library looks the name up all the same."""
+        raise CloudError(f"{urlsplit(url).path}: draftctl only reads, makes and destroys.")
+
+    patch = put
 
     def _send(self, method: str, url: str, **values: Any) -> requests.Response:
         parts = urlsplit(url)
@@ -79,9 +83,7 @@ class Transport:
 
     def _once(self, method: str, url: str, **values: Any) -> requests.Response:
         try:
-            response = self._session.request(
-                method, url, timeout=(CONNECT_S, READ_S), allow_redirects=False, **values
-            )
+            response = self._session.request(method, url, timeout=(CONNECT_S, READ_S), allow_redirects=False, **values)
         except requests.RequestException as error:
             never_left = isinstance(error, requests.ConnectTimeout) or _refused(error)
             raise CloudError(

@@ -87,14 +87,26 @@ def reopen(connection: sqlite3.Connection, *, reopen_key: str, max_attempts: int
     ).rowcount
 
 
-def claim(connection: sqlite3.Connection, *, owner: str, limit: int, only: str | None = None) -> list[Claim]:
-    """Claim the oldest candidates that wait, or whose claim has run out (or `only` one), at most `limit`."""
+def claim(
+    connection: sqlite3.Connection,
+    *,
+    owner: str,
+    limit: int,
+    only: str | None = None,
+    arrived_until: str | None = None,
+    fresh: bool = False,
+) -> list[Claim]:
+    """Claim the oldest candidates that wait, or whose claim has run out (or `only` one), at most `limit`.
+
+    `arrived_until` leaves out those that were taken in later; `fresh` those that any run has looked at before.
+    """
     rows = connection.execute(
         "UPDATE candidates SET status = 'drafting', owner = ?, fence = fence + 1, lease_until = ?, updated_at = ? WHERE seq IN "
         "(SELECT seq FROM candidates WHERE (status = 'waiting' OR (status = 'drafting' AND lease_until < ?3 AND owner <> ?1)) AND (?4 IS NULL OR id = ?4) "
+        "AND (?6 IS NULL OR ingested_at <= ?6) AND (?7 = 0 OR fence = 0) "
         "ORDER BY seq LIMIT ?5) "
         "RETURNING *",
-        (owner, _in(LEASE_S), utc_now(), only, limit),
+        (owner, _in(LEASE_S), utc_now(), only, limit, arrived_until, fresh),
     ).fetchall()
     return [_claim_of(connection, row) for row in sorted(rows, key=lambda row: row["seq"])]
 
@@ -130,6 +142,48 @@ def waiting(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT count(*) FROM candidates WHERE status = 'waiting'").fetchone()[0])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What waits for an engine.
+
+    `arrivals` is when each was written, as far as it says so (unix seconds, oldest first), `oldest` when the first was taken in,
+    `fresh` how many no run has looked at yet.
+    """
+
+    count: int
+    arrivals: tuple[float, ...] = ()
+    oldest: float | None = None
+    fresh: int = 0
+
+
+def backlog(connection: sqlite3.Connection, *, max_attempts: int, limit: int = 5000) -> Backlog:
+    """Return what a run would draft: what waits, and what any next run picks up again."""
+    rows = connection.execute(
+        "SELECT received_at, ingested_at, fence FROM candidates WHERE status IN ('waiting', 'drafting') OR "
+        "(status = 'held' AND attempts < ? AND reopen = ?) ORDER BY seq LIMIT ?",
+        (max_attempts, Reopen.NEXT_RUN, limit),
+    ).fetchall()
+    taken = [datetime.fromisoformat(row["ingested_at"]).timestamp() for row in rows]
+    written = sorted(
+        (_received(row).timestamp() if row["received_at"] else at) for row, at in zip(rows, taken, strict=True)
+    )
+    return Backlog(
+        count=len(rows),
+        arrivals=tuple(written),
+        oldest=min(taken, default=None),
+        fresh=sum(1 for row in rows if row["fence"] == 0),
+    )
+
+
+def all_arrivals(connection: sqlite3.Connection) -> list[float]:
+    """Return when every message that was ever taken in had been written (unix seconds), oldest first."""
+    rows = connection.execute("SELECT received_at, ingested_at FROM candidates")
+    return sorted(
+        (_received(row) if row["received_at"] else datetime.fromisoformat(row["ingested_at"])).timestamp()
+        for row in rows
+    )
+
+
 def setting(connection: sqlite3.Connection, key: str) -> str | None:
     """Return one of `prospector_settings`, or None where it is unset."""
     row = connection.execute("SELECT value FROM prospector_settings WHERE key = ?", (key,)).fetchone()
@@ -150,12 +204,18 @@ def paused(connection: sqlite3.Connection) -> str | None:
 
 
 def start_run(
-    connection: sqlite3.Connection, run_id: str, *, command: str, engine_id: str | None, git_commit: str | None
+    connection: sqlite3.Connection,
+    run_id: str,
+    *,
+    command: str,
+    engine_id: str | None,
+    git_commit: str | None,
+    lease_id: str | None = None,
 ) -> None:
-    """Note that a run has begun."""
+    """Note that a run has begun, and on which lease."""
     connection.execute(
-        "INSERT INTO runs (id, command, engine_id, git_commit, started_at) VALUES (?, ?, ?, ?, ?)",
-        (run_id, command, engine_id, git_commit, utc_now()),
+        "INSERT INTO runs (id, command, engine_id, git_commit, started_at, lease_id) VALUES (?, ?, ?, ?, ?, ?)",
+        (run_id, command, engine_id, git_commit, utc_now(), lease_id),
     )
 
 

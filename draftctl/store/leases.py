@@ -212,6 +212,41 @@ def failed_starts(connection: sqlite3.Connection) -> tuple[int, float | None]:
     return count, last
 
 
+def no_capacity(connection: sqlite3.Connection) -> tuple[int, float | None]:
+    """Return how many tries in a row found no droplet to be had since one was made, and when the last of them was."""
+    rows = connection.execute(
+        "SELECT at FROM gpu_events WHERE kind = 'no_capacity' AND seq > coalesce((SELECT max(seq) FROM gpu_events WHERE kind = 'booting'), 0) "
+        "UNION ALL SELECT closed_at FROM gpu_leases WHERE outcome IN ('no_capacity', 'unreachable') AND seq > "
+        "coalesce((SELECT max(seq) FROM gpu_leases WHERE droplet_id IS NOT NULL), 0) ORDER BY 1 DESC"
+    ).fetchall()
+    return len(rows), seconds(rows[0]["at"]) if rows else None
+
+
+def end_asked(connection: sqlite3.Connection, lease_id: str) -> str | None:
+    """Return `end` when somebody has asked for a lease to end, or it is not there to be used any more."""
+    row = connection.execute("SELECT state, end_asked FROM gpu_leases WHERE id = ?", (lease_id,)).fetchone()
+    return "gpu_down" if row is None or row["end_asked"] is not None or row["state"] != "ready" else None
+
+
+def last_troubles(connection: sqlite3.Connection) -> list[str]:
+    """Return what went wrong since a GPU last was ready: the last failed start, and the last trouble that was said."""
+    rows = connection.execute(
+        "SELECT detail, closed_at AS at FROM gpu_leases WHERE outcome = 'failed' AND seq > "
+        "coalesce((SELECT max(seq) FROM gpu_leases WHERE outcome = 'served'), 0) ORDER BY seq DESC LIMIT 1"
+    ).fetchall()
+    return [f"the last start failed at {row['at'][:16]}: {row['detail']}" for row in rows if row["at"]]
+
+
+def served_candidates(connection: sqlite3.Connection, *, since: float) -> list[tuple[float, float]]:
+    """Return, of each candidate that was first decided on a lease since a moment, when it was taken in and when it was decided."""
+    rows = connection.execute(
+        "SELECT c.ingested_at, min(d.created_at) AS done FROM drafts d JOIN runs r ON r.id = d.run_id JOIN candidates c ON c.id = d.candidate_id "
+        "WHERE r.lease_id IS NOT NULL AND d.created_at >= ? GROUP BY c.id",
+        (iso(since),),
+    )
+    return [(seconds(row["ingested_at"]) or 0.0, seconds(row["done"]) or 0.0) for row in rows]
+
+
 def _reset_at(connection: sqlite3.Connection) -> str:
     row = connection.execute("SELECT max(at) AS at FROM gpu_events WHERE kind = 'breaker_reset'").fetchone()
     return row["at"] or ""

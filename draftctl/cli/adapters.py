@@ -1,0 +1,54 @@
+"""What builds the adapter for an engine id: template, a server that is named, a droplet, or one that is not there."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from draftctl.engines.base import Engine
+    from draftctl.manifest import Manifest
+    from draftctl.service import MakeEngine
+    from draftctl.settings import Settings
+
+
+def engine_maker(settings: "Settings") -> "MakeEngine":
+    """Return what builds the adapter for an engine id: the one place that knows them all."""
+    from functools import partial
+
+    return partial(_make_engine, settings)
+
+
+def _make_engine(settings: "Settings", engine_id: str, manifest: "Manifest | None") -> "Engine":
+    inference = settings.values.inference
+    if manifest is not None and not inference.url:
+        from draftctl.engines.absent import AbsentEngine
+
+        return AbsentEngine(engine_id, "there is no server: GPU_INFERENCE_URL is not set, and no droplet is up")
+    import os
+
+    from draftctl.engines.endpoints import check_key
+    from draftctl.tokens import secret
+
+    key = secret(settings.database, "GPU_INFERENCE_API_KEY", os.environ)[0] if manifest else None
+    return served_engine(settings, engine_id, manifest, inference.url or "", check_key(key))
+
+
+def served_engine(
+    settings: "Settings", engine_id: str, manifest: "Manifest | None", url: str, key: str | None
+) -> "Engine":
+    """Return the engine of a build that is served at an address; template needs none."""
+    if manifest is None:
+        from draftctl.engines.template import TemplateEngine
+
+        return TemplateEngine()
+    from draftctl.engines.chat import ChatEngine
+    from draftctl.engines.endpoints import parse_endpoints
+
+    inference = settings.values.inference
+    return ChatEngine(
+        engine_id,
+        parse_endpoints(url, inference.allowed_hosts),
+        api_key=key,
+        tries=inference.tries,
+        request_timeout_s=inference.request_timeout,
+        connect_timeout_s=inference.connect_timeout,
+        max_model_len=manifest.serve.max_model_len,
+    )

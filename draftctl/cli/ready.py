@@ -1,0 +1,83 @@
+"""Whether a run needs a GPU, and the droplet that is up already: `draft` without `--gpu auto` uses a ready lease and makes none."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from draftctl.cli.context import narrate
+
+if TYPE_CHECKING:
+    from draftctl.service import RunOptions
+    from draftctl.settings import Settings
+    from draftctl.store.leases import Lease
+
+
+def needs_renting(settings: "Settings", options: "RunOptions") -> tuple["RunOptions", bool]:
+    """Name the run's engine, and say whether a GPU is rented for it, or one is up that has to be looked after."""
+    from draftctl.engine_id import TEMPLATE
+    from draftctl.store import jobs, leases
+    from draftctl.store.db import open_database
+
+    if settings.values.inference.url:
+        return options, False
+    connection = open_database(settings.database)
+    try:
+        engine = options.engine or jobs.setting(connection, "draft_engine") or TEMPLATE
+        return replace(options, engine=engine), engine != TEMPLATE or leases.open_lease(connection) is not None
+    finally:
+        connection.close()
+
+
+@contextmanager
+def on_lease(settings: "Settings", options: "RunOptions") -> Iterator[tuple["RunOptions", tuple[str, str] | None]]:
+    """Lead to the droplet that is up for this run's engine, if there is one; end it afterwards if its time is up."""
+    from draftctl.engine_id import TEMPLATE
+    from draftctl.store import jobs, leases
+    from draftctl.store.db import open_database, transaction
+
+    connection = open_database(settings.database)
+    try:
+        lease = leases.open_lease(connection)
+        engine = options.engine or jobs.setting(connection, "draft_engine") or TEMPLATE
+        usable = lease is not None and lease.state == "ready" and lease.engine_id == engine and not lease.end_asked
+        if lease is None or settings.values.inference.url or not usable:
+            yield options, None
+        else:
+            from draftctl.gpu.desk import lease_address
+            from draftctl.gpu.forward import Forward
+            from draftctl.gpu.keys import LeaseFiles
+            from draftctl.gpu.ssh import connect
+
+            held = lease
+            with Forward(
+                lambda: connect(lease_address(settings.database, settings.values.gpu, held)),
+                settings.values.gpu.remote_port,
+            ) as forward:
+                found = replace(options, lease=held.id, attested=held.attested or "name", endpoints="gpu lease")
+                yield found, (forward.url, LeaseFiles(settings.database, held.id).api_key)
+            with transaction(connection):
+                leases.change(connection, held.id, last_work_at=time.time())
+        if lease is not None and lease.by_hand and (lease.held_until or 0) <= time.time():
+            _end(settings, lease)
+    finally:
+        connection.close()
+
+
+def _end(settings: "Settings", lease: "Lease") -> None:
+    """End a droplet that was started by hand and whose time is up."""
+    from draftctl.cli.rental import managing
+    from draftctl.cli.renting import take_down
+    from draftctl.errors import DraftctlError
+    from draftctl.store import leases
+
+    try:
+        with managing(settings, "draftctl draft", narrate) as manager:
+            if leases.open_lease(manager.desk.connection) is not None and take_down(manager, time.monotonic() + 60):
+                return
+            narrate(
+                f"draftctl: droplet {lease.droplet_id} is past its time and not gone yet; `draftctl gpu down` goes on"
+            )
+    except DraftctlError as error:
+        narrate(f"draftctl: droplet {lease.droplet_id} is past its time, and could not be ended: {error.message}")

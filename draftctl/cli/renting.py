@@ -1,0 +1,266 @@
+"""What the `gpu` commands do: a start by hand with its question, the end that is seen, the plan, the sweep."""
+
+import sqlite3
+import sys
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from draftctl.cli.context import narrate
+from draftctl.errors import DraftctlError, UsageError
+from draftctl.gpu.budget import budget_left, measured_limits, prices
+from draftctl.gpu.cloud import Cloud, CloudError, Offer
+from draftctl.gpu.making import Asked, NoDroplet
+from draftctl.gpu.policy import Observed, cost_usd, decide, latest_start
+from draftctl.gpu.reap import Swept, sweep
+from draftctl.store import jobs, leases
+from draftctl.store.db import transaction
+
+if TYPE_CHECKING:
+    from draftctl.gpu.desk import Build
+    from draftctl.gpu.manager import Manager
+    from draftctl.settings import Settings
+    from draftctl.store.leases import Lease
+
+POLL_S = 2.0
+
+
+def bring_up(settings: "Settings", manager: "Manager", build: "Build", *, held_s: float, yes: bool, by: str) -> "Lease":
+    """Start a droplet by hand, or go on with the one that is being started; stay until it is ready or over."""
+    desk = manager.desk
+    lease = leases.open_lease(desk.connection)
+    if lease is not None and lease.engine_id != build.engine_id:
+        raise UsageError(f"A GPU is up for {lease.engine_id}.", hint="`draftctl gpu down` ends it first.")
+    if lease is None:
+        if (why := jobs.paused(desk.connection)) is not None:
+            raise UsageError(f"Everything is paused ({why}), so no GPU is started.", hint="`draftctl resume --by NAME`")
+        offers = _offers(settings, manager, build)
+        _ask(settings, desk.connection, offers, held_s=held_s, yes=yes)
+        with transaction(desk.connection):
+            leases.event(desk.connection, None, "breaker_reset", {"by": by})
+        now = desk.clock()
+        asked = Asked(by=by, reason="by hand", expires_at=now + held_s, held_until=now + held_s)
+        lease = manager.begin(build, asked, offers)
+    elif lease.state != "ready":
+        narrate(f"A droplet is on its way already (lease {lease.id}); this goes on with it.")
+    return _until_ready(settings, manager, lease)
+
+
+def _until_ready(settings: "Settings", manager: "Manager", lease: "Lease") -> "Lease":
+    desk = manager.desk
+    deadline = (lease.created_at or lease.intent_at) + settings.values.gpu.boot_timeout
+    try:
+        while lease.state not in ("ready", "closed"):
+            lease = _step(manager, lease)
+            if lease.state not in ("ready", "closed", "releasing") and desk.clock() > deadline:
+                desk.keep_log(lease)
+                lease = manager.fail(lease, "it did not come up within gpu.boot_timeout")
+            if lease.state == "releasing" and desk.clock() > (lease.release_at or 0) + 300:
+                break
+            if lease.state not in ("ready", "closed"):
+                desk.sleep(min(POLL_S, settings.values.gpu.poll_interval))
+    except KeyboardInterrupt:
+        narrate("Stopped waiting. The droplet is still there and costs money: `draftctl gpu down` ends it.")
+        raise typer.Exit(1) from None
+    return lease
+
+
+def _step(manager: "Manager", lease: "Lease") -> "Lease":
+    try:
+        lease = manager.desk.lease(lease.id)
+        if lease.end_asked and lease.state not in ("creating", "releasing", "closed"):
+            return manager.release(lease, "not_needed", "told_to_end")
+        return manager.advance(lease)
+    except CloudError as error:
+        if manager.desk.event_once(lease, "cloud_unknown", {"why": error.message}):
+            narrate(f"The cloud cannot be asked: {error.message} Trying again.")
+        return lease
+
+
+def _offers(settings: "Settings", manager: "Manager", build: "Build") -> list[Offer]:
+    offers, reasons = prices(manager.desk.cloud, build.manifest)
+    if not offers and settings.values.gpu.provision_on == "droplet":
+        raise NoDroplet(
+            f"None of this build's droplets can be had: {'; '.join(reasons)}.",
+            hint="Other sizes and regions under droplet.candidates in the manifest, or later.",
+        )
+    for reason in reasons:
+        narrate(f"  {reason}")
+    return offers
+
+
+def _ask(
+    settings: "Settings", connection: sqlite3.Connection, offers: list[Offer], *, held_s: float, yes: bool
+) -> None:
+    """Say what it will cost, when it ends, and what is left; then ask. Raises UsageError where the budget or nobody allows it."""
+    now = time.time()
+    limits = measured_limits(connection, settings)
+    left = budget_left(connection, settings.values.gpu, now)
+    price = max((offer.price_per_hour for offer in offers), default=0.0)
+    most = cost_usd(held_s, price, limits)
+    if offers:
+        first = offers[0]
+        others = (
+            f" (or {', '.join(f'{o.size} in {o.region} at ${o.price_per_hour:.2f}' for o in offers[1:])})"
+            if offers[1:]
+            else ""
+        )
+        narrate(f"{first.size} in {first.region} at ${first.price_per_hour:.2f} an hour{others}.")
+    until = time.strftime("%H:%M", time.localtime(now + held_s))
+    narrate(
+        f"It takes about {limits.provision_s / 60:.0f} min to be ready, ends at {until} at the latest, and costs at most ${most:.2f}."
+    )
+    narrate(f"${max(0.0, left):.2f} may still be spent today and this month.")
+    if most > left:
+        raise UsageError(
+            "That is more than the budget allows.",
+            hint="A shorter --for, or another gpu.daily_budget_usd or gpu.monthly_budget_usd in draftctl.yaml. Nothing was rented.",
+        )
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("Nobody is there to say yes.", hint="--yes says it. Nothing was rented.")
+    if not typer.confirm("Start it?", err=True):
+        raise typer.Exit(1)
+
+
+def take_down(manager: "Manager", deadline: float) -> bool:
+    """Take the open lease to its end; say whether it is gone."""
+    desk = manager.desk
+    lease = leases.open_lease(desk.connection)
+    while lease is not None and lease.state != "closed":
+        try:
+            if lease.state in ("releasing", "creating"):
+                lease = manager.advance(lease)
+            else:
+                lease = manager.release(lease, "served" if lease.ready_at else "not_needed", "told_to_end")
+        except CloudError as error:
+            if desk.event_once(lease, "cloud_unknown", {"why": error.message}):
+                narrate(f"The cloud cannot be asked: {error.message} Trying again.")
+        if lease.state == "closed":
+            return True
+        if time.monotonic() > deadline:
+            return False
+        desk.sleep(min(POLL_S, desk.settings.poll_interval))
+    return True
+
+
+def sweep_up(settings: "Settings", cloud: Cloud, *, everything: bool, dry_run: bool) -> Swept:
+    """Sweep, with what the database knows where there is one; it is neither made nor needed."""
+    return sweep(
+        cloud,
+        settings.values.gpu.owner,
+        max_lifetime_s=settings.values.gpu.max_lifetime,
+        everything=everything,
+        dry_run=dry_run,
+        open_leases=_known_leases(settings),
+    )
+
+
+def _known_leases(settings: "Settings") -> dict[str, bool] | None:
+    path = settings.database
+    if not path.exists():
+        return None
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+        try:
+            return {
+                row[0]: row[1] != "closed" for row in connection.execute("SELECT id, state FROM gpu_leases")
+            } or None
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        narrate(f"draftctl: the database cannot be read ({error}), so the cloud's list alone counts")
+        return None
+
+
+def look_over(settings: "Settings", connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    """Return everything that a start needs, each with what to do where it is not well; nothing is rented."""
+    from draftctl.cli.rental import load_build, open_cloud
+    from draftctl.engine_id import TEMPLATE
+    from draftctl.gpu.cloud import check_owner
+    from draftctl.gpu.scopes import scopes
+
+    def check(name: str, ok: bool, detail: str, fix: str = "") -> dict[str, Any]:
+        return {"name": name, "ok": ok, "detail": detail, "fix": "" if ok else fix}
+
+    checks = []
+    try:
+        check_owner(settings.values.gpu.owner)
+        cloud = open_cloud(settings)
+        checks.append(check("token", ok=True, detail="there is one"))
+    except DraftctlError as error:
+        return [check("token", ok=False, detail=error.message, fix=error.hint)]
+    for scope in scopes(cloud):
+        detail = scope.why if scope.there else scope.detail
+        fix = f"Make a token that has the scope {scope.name} ({scope.why})." if scope.there is False else "Try again."
+        checks.append(check(scope.name, ok=scope.there is True, detail=detail, fix=fix))
+    engine_id = jobs.setting(connection, "draft_engine") or TEMPLATE
+    if engine_id == TEMPLATE:
+        return [*checks, check("build", ok=True, detail="the active engine is template, which needs no GPU")]
+    try:
+        build = load_build(settings, engine_id)
+        offers, reasons = prices(cloud, build.manifest)
+    except DraftctlError as error:
+        return [*checks, check("build", ok=False, detail=error.message, fix=error.hint or "Try again.")]
+    had = ", ".join(f"{o.size} in {o.region} at ${o.price_per_hour:.2f}" for o in offers)
+    fix = "Other sizes and regions under droplet.candidates in the manifest, or later."
+    return [*checks, check(engine_id, ok=bool(offers), detail=had or "; ".join(reasons), fix=fix)]
+
+
+def plan_of(settings: "Settings", connection: sqlite3.Connection, cloud: Cloud, build: "Build") -> dict[str, Any]:
+    """Return what a start would cost and what the next run would do."""
+    now = time.time()
+    limits = measured_limits(connection, settings)
+    offers, reasons = prices(cloud, build.manifest)
+    waits = jobs.backlog(connection, max_attempts=settings.values.batch.max_attempts)
+    left = budget_left(connection, settings.values.gpu, now)
+    lease = leases.open_lease(connection)
+    price = max((offer.price_per_hour for offer in offers), default=None)
+    session = cost_usd(limits.provision_s + limits.service_s, price, limits) if price else None
+    decision = decide(
+        Observed(
+            now=now,
+            backlog=waits.count,
+            oldest=waits.oldest,
+            latest_start=latest_start(waits.arrivals, limits),
+            paused=jobs.paused(connection) is not None,
+            failed_starts=leases.failed_starts(connection)[0],
+            price_per_hour=price,
+            budget_left_usd=left,
+        ),
+        limits,
+    )
+    return {
+        "engine": build.engine_id,
+        "offers": [{"size": o.size, "region": o.region, "price_per_hour": o.price_per_hour} for o in offers],
+        "not_available": reasons,
+        "boot_p95_s": limits.provision_s,
+        "measured_boots": len(leases.boots(connection)),
+        "session_cost_usd": round(session, 4) if session is not None else None,
+        "left_usd": round(left, 4),
+        "backlog": waits.count,
+        "up": lease.id if lease else None,
+        "action": "go on with the open lease" if lease else decision.action,
+        "reason": decision.reason,
+        "wake_at": leases.iso(decision.wake_at),
+    }
+
+
+def plan_text(value: Mapping[str, Any]) -> str:
+    """Return a plan for a person."""
+    lines = [f"{o['size']} in {o['region']}: ${o['price_per_hour']:.2f} an hour" for o in value["offers"]]
+    lines += [f"not now: {reason}" for reason in value["not_available"]]
+    measured = (
+        f"of {value['measured_boots']} boots" if value["measured_boots"] else "reckoned; no boot was measured yet"
+    )
+    lines.append(f"boot: {value['boot_p95_s'] / 60:.1f} min (p95 {measured})")
+    if value["session_cost_usd"] is not None:
+        lines.append(
+            f"a session costs ${value['session_cost_usd']:.2f} or more; ${max(0.0, value['left_usd']):.2f} may still be spent"
+        )
+    when = f", looks again at {value['wake_at'][:19]}" if value["wake_at"] else ""
+    lines.append(f"{value['backlog']} wait; the next run would: {value['action']} ({value['reason']}){when}")
+    return "\n".join(lines)

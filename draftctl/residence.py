@@ -1,0 +1,393 @@
+"""One tick of `draft --batch --gpu auto`, and what it does when it stays: look, decide, act, write down, batch after batch.
+
+A tick returns while a droplet is `new` or nothing is due; from the moment SSH answers it stays until the droplet is gone. Each batch reads the
+last commit afresh, and none is longer than ten minutes. What is decided stands in `gpu.policy`; here it is carried out.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from draftctl.engine_id import TEMPLATE
+from draftctl.engines.absent import UnpaidEngine, WaitingEngine
+from draftctl.engines.base import Engine
+from draftctl.errors import LockHeld
+from draftctl.gpu.budget import budget_left, measured_limits, prices
+from draftctl.gpu.cloud import CloudError
+from draftctl.gpu.desk import Build
+from draftctl.gpu.making import Asked, NoDroplet
+from draftctl.gpu.manager import Manager
+from draftctl.gpu.policy import Decision, Gpu, Limits, Observed, decide, latest_start
+from draftctl.ingest import IngestCount
+from draftctl.manifest import Manifest
+from draftctl.service import EXIT_UNREACHABLE, Listeners, RunOptions, RunResult, run
+from draftctl.settings import Settings
+from draftctl.store import jobs, leases
+from draftctl.store.db import transaction
+from draftctl.store.leases import Lease
+from draftctl.tally import Tally
+
+TICK_S = 60.0  # cron's; what falls due before the next tick is waited for
+BATCH_S = 600.0
+STAY_RELEASING_S = 180.0
+TROUBLE_S = 120.0  # how long a server may fail to answer before its droplet goes
+STEP_S = 1.0
+BACK_OFF_S, MAX_BACK_OFF_S = 60.0, 900.0
+
+ServedEngine = Callable[[str, Manifest | None, str, str], Engine]  # engine id, manifest, URL, key
+
+
+class Residence:
+    """One tick. Whoever makes it holds the GPU lock."""
+
+    def __init__(
+        self,
+        root: Path,
+        settings: Settings,
+        manager: Manager,
+        options: RunOptions,
+        *,
+        build: Callable[[], Build],
+        engine: ServedEngine,
+        listeners: Listeners,
+        taken: IngestCount | None = None,
+    ) -> None:
+        self._root = root
+        self._settings = settings
+        self._manager = manager
+        self._desk = manager.desk
+        self._connection = manager.desk.connection
+        self._options = options
+        self._build = build
+        self._engine = engine
+        self._listeners = listeners
+        self._taken = taken
+        self._tally = Tally()
+        self._limits = self._measured()
+        self._admitted: float | None = None
+        self._trouble_at: float | None = None
+        self._releasing_since: float | None = None
+        self._last: Decision | None = None
+        self._stuck = False
+
+    def tick(self) -> RunResult:
+        """Do what is to be done now, and stay while there is a droplet to be looked after."""
+        while self._turn():
+            pass
+        return self._result()
+
+    # -- one turn -------------------------------------------------------------------------------------------------------------------
+
+    def _turn(self) -> bool:
+        """Look, decide, act; say whether to stay."""
+        lease, known = self._advanced()
+        if lease is None or lease.state != "ready":
+            self._screen()
+        observed = self._observe(lease, known=known)
+        decision = decide(observed, self._limits)
+        self._note(lease, observed, decision)
+        match decision.action:
+            case "wait":
+                return self._wait(lease, decision)
+            case "create":
+                return self._create()
+            case "dispatch":
+                return self._dispatch(lease, decision)
+            case "hold_open":
+                return self._sleep_until(decision.wake_at)
+            case "destroy":
+                return self._destroy(lease, decision)
+            case "alarm":
+                return self._alarm(decision)
+
+    def _advanced(self) -> tuple[Lease | None, bool]:
+        """Take the open lease a step on; say whether the cloud could be asked."""
+        lease = leases.open_lease(self._connection)
+        if lease is None:
+            return None, True
+        try:
+            lease = self._manager.advance(lease)
+        except CloudError as error:
+            self._say_once("The cloud cannot be asked", error.message)
+            return lease, False
+        return (None if lease.state == "closed" else lease), True
+
+    def _observe(self, lease: Lease | None, *, known: bool) -> Observed:
+        desk, now = self._desk, self._desk.clock()
+        backlog = jobs.backlog(self._connection, max_attempts=self._options.max_attempts)
+        wanted = self._options.engine not in (None, TEMPLATE)
+        mine = wanted and (lease is None or lease.engine_id == self._options.engine)
+        failed, retry_at = self._failures()
+        price = lease.price_per_hour if lease else self._price()
+        return Observed(
+            now=now,
+            gpu=_gpu(lease) if known else "unknown",
+            backlog=backlog.count if mine else 0,
+            oldest=backlog.oldest if mine else None,
+            latest_start=latest_start(backlog.arrivals, self._limits) if mine else None,
+            paused=jobs.paused(self._connection) is not None,
+            created_at=lease.created_at or lease.intent_at if lease else None,
+            ready_at=lease.ready_at if lease else None,
+            last_work=lease.last_work_at if lease else None,
+            admitted_until=self._admitted,
+            held_until=lease.held_until if lease else None,
+            end_now=lease is not None and lease.end_asked is not None,
+            failed_starts=failed,
+            retry_at=retry_at,
+            price_per_hour=price,
+            budget_left_usd=budget_left(self._connection, desk.settings, now),
+        )
+
+    def _price(self) -> float | None:
+        """Return what the dearest candidate costs an hour; asked only when a start may be due. None where nothing says so."""
+        if not self._due_soon():
+            return None
+        try:
+            offers, _ = prices(self._desk.cloud, self._build().manifest)
+        except CloudError as error:
+            self._say_once("The cloud cannot be asked what a GPU costs", error.message)
+            return None
+        return max((offer.price_per_hour for offer in offers), default=None)
+
+    def _due_soon(self) -> bool:
+        if self._options.engine in (None, TEMPLATE):
+            return False
+        backlog = jobs.backlog(self._connection, max_attempts=self._options.max_attempts)
+        start = latest_start(backlog.arrivals, self._limits)
+        return start is not None and self._desk.clock() >= start and jobs.paused(self._connection) is None
+
+    def _failures(self) -> tuple[int, float | None]:
+        """Return how many starts in a row have failed, and when the next may be tried."""
+        count, last = leases.failed_starts(self._connection)
+        misses, missed_at = leases.no_capacity(self._connection)
+        tries, at = (count, last) if (last or 0) >= (missed_at or 0) else (misses, missed_at)
+        if not tries or at is None:
+            return count, None
+        return count, at + min(MAX_BACK_OFF_S, BACK_OFF_S * 2 ** (tries - 1))
+
+    # -- acts -------------------------------------------------------------------------------------------------------------------------
+
+    def _wait(self, lease: Lease | None, decision: Decision) -> bool:
+        now = self._desk.clock()
+        if lease is None:
+            if decision.wake_at is None or decision.wake_at > now + TICK_S:
+                return False
+            return self._sleep_until(decision.wake_at)
+        if lease.state in ("creating", "booting") or (lease.droplet_id is None):
+            return False  # the next tick looks again
+        return self._sleep_until(now + min(self._desk.settings.poll_interval, 5))
+
+    def _create(self) -> bool:
+        build, now = self._build(), self._desk.clock()
+        offers, reasons = prices(self._desk.cloud, build.manifest)
+        if not offers and self._desk.settings.provision_on == "droplet":
+            with transaction(self._connection):
+                leases.event(self._connection, None, "no_capacity", {"why": reasons})
+            self._say_once("No GPU can be had", "; ".join(reasons))
+            return False
+        asked = Asked(by="draftctl", reason="work waits", expires_at=now + self._desk.settings.max_lifetime)
+        try:
+            self._manager.begin(build, asked, offers)
+        except (NoDroplet, CloudError) as error:
+            self._say_once("No droplet was made", f"{error.message} {error.hint}".strip())
+            return False
+        return True
+
+    def _dispatch(self, lease: Lease | None, decision: Decision) -> bool:
+        if lease is None:
+            return False
+        self._admitted = decision.admit_until
+        now = self._desk.clock()
+        url, key = self._desk.endpoint(lease)
+        limits = replace(
+            self._options.limits,
+            time_budget_s=max(0.0, min(BATCH_S, decision.stop_at - now)),
+            arrived_until=leases.iso(decision.admit_until),
+        )
+        options = replace(
+            self._options, limits=limits, lease=lease.id, attested=lease.attested or "name", endpoints="gpu lease"
+        )
+        listeners = replace(self._listeners, stop_when=lambda connection: leases.end_asked(connection, lease.id))
+        try:
+            result = self._run(options, lambda id_, manifest: self._engine(id_, manifest, url, key), listeners)
+        except LockHeld:
+            return self._sleep_until(now + STEP_S)  # a plain `draft` is at work; it uses the lease too
+        self._desk.change(lease, last_work_at=self._desk.clock())
+        if result.exit_code == EXIT_UNREACHABLE:
+            return self._trouble(lease)
+        self._trouble_at = None
+        if result.counts["stopped"] == "interrupted":
+            self._tally.notes.append(
+                "The droplet is still up: the next run goes on with it, and `draftctl gpu down` ends it now"
+            )
+            return False
+        return True
+
+    def _trouble(self, lease: Lease) -> bool:
+        """Bear with a server that does not answer for a while: the way to it may be down, and the droplet well."""
+        now = self._desk.clock()
+        if self._trouble_at is None:
+            self._trouble_at = now
+        why = self._manager.not_ready(lease)
+        if why is None:
+            self._trouble_at = None
+        elif now - self._trouble_at > TROUBLE_S:
+            self._desk.keep_log(lease)
+            self._manager.fail(lease, f"the server no longer answers: {why}")
+        else:
+            self._sleep_until(now + self._desk.settings.poll_interval)
+        return True
+
+    def _destroy(self, lease: Lease | None, decision: Decision) -> bool:
+        now = self._desk.clock()
+        if lease is None:
+            return False
+        if lease.state == "creating":
+            return False  # whether there is anything to destroy is not known yet
+        if lease.state != "releasing":
+            good = lease.ready_at is not None
+            if not good:
+                self._desk.keep_log(lease)
+            failed = not good and decision.reason == "boot_timeout"
+            outcome = "served" if good else "failed" if failed else "not_needed"
+            self._manager.release(lease, outcome, decision.reason)
+        if self._releasing_since is None:
+            self._releasing_since = now
+        if now - self._releasing_since > STAY_RELEASING_S:
+            self._stuck = True
+            self._desk.warn(still_there(lease))
+            return False
+        return self._sleep_until(now + min(2.0, self._desk.settings.poll_interval))
+
+    def _alarm(self, decision: Decision) -> bool:
+        match decision.reason:
+            case "budget":
+                self._say_once("No GPU is started", "the day's or the month's budget does not allow another session")
+                self._run(
+                    replace(self._options, reopen=False),
+                    lambda id_, _manifest: UnpaidEngine(id_, "the budget is used up"),
+                    self._listeners,
+                )
+                return False
+            case "breaker":
+                self._say_once(
+                    "No GPU is started",
+                    f"{self._limits.max_failed_starts} starts in a row have failed; `draftctl gpu status` says why, and `draftctl gpu up` tries again",
+                )
+            case "price_unknown":
+                self._say_once("No GPU is started", "what it would cost is not known (`draftctl gpu plan`)")
+            case _:
+                self._say_once(
+                    "Nothing is done about the GPU", "the cloud could not be asked, so what is up is not known"
+                )
+        self._tally.exit_code = self._tally.exit_code or EXIT_UNREACHABLE
+        return False
+
+    def _screen(self) -> None:
+        """Decide what needs no model at once: an alert does not wait for a GPU, and a GPU is not rented for a STOP."""
+        if self._options.engine in (None, TEMPLATE):
+            return
+        if not jobs.backlog(self._connection, max_attempts=self._options.max_attempts).fresh:
+            return
+        limits = replace(self._options.limits, fresh=True)
+        options = replace(self._options, limits=limits, reopen=False)
+        try:
+            self._run(options, lambda id_, _manifest: WaitingEngine(id_, "it is not up yet"), self._listeners)
+        except LockHeld:
+            return
+
+    def _run(
+        self, options: RunOptions, make: Callable[[str, Manifest | None], Engine], listeners: Listeners
+    ) -> RunResult:
+        taken, self._taken = self._taken, None
+        result = run(self._root, self._settings.database, options, make, taken=taken, listeners=listeners)
+        self._tally.add(result)
+        return result
+
+    # -- small things ------------------------------------------------------------------------------------------------------------------
+
+    def _measured(self) -> Limits:
+        return measured_limits(self._connection, self._settings)
+
+    def _sleep_until(self, at: float | None) -> bool:
+        """Sleep a little towards a moment, so that a word from outside is heard within a second; stay."""
+        left = STEP_S if at is None else at - self._desk.clock()
+        self._desk.sleep(max(0.05, min(STEP_S, left)))
+        return True
+
+    def _note(self, lease: Lease | None, observed: Observed, decision: Decision) -> None:
+        """Write a decision down when it is another than the one before, with what it was made from."""
+        if self._last is not None and (self._last.action, self._last.reason) == (decision.action, decision.reason):
+            return
+        self._last = decision
+        detail = {
+            "action": decision.action,
+            "reason": decision.reason,
+            "gpu": observed.gpu,
+            "backlog": observed.backlog,
+            "latest_start": leases.iso(observed.latest_start),
+            "budget_left_usd": round(observed.budget_left_usd, 2),
+        }
+        if lease is not None or decision.action != "wait":
+            with transaction(self._connection):
+                leases.event(self._connection, lease.id if lease else None, "decided", detail)
+
+    def _say_once(self, what: str, why: str) -> None:
+        """Say a trouble when it is new: cron mails every line."""
+        with transaction(self._connection):
+            new = leases.event_once(self._connection, None, "trouble", {"what": what, "why": why[:300]})
+        if new:
+            self._desk.warn(f"{what}: {why}")
+
+    def _result(self) -> RunResult:
+        self._desk.unlink()
+        lease = leases.open_lease(self._connection)
+        tally = self._tally
+        if not tally.counts:
+            empty = self._empty()
+            tally.counts, code = dict(empty.counts), empty.exit_code
+            tally.exit_code = tally.exit_code or code
+        tally.counts["gpu"] = {
+            "state": public_state(lease),
+            "lease": lease.id if lease else None,
+            "action": self._last.action if self._last else None,
+            "reason": self._last.reason if self._last else None,
+        }
+        return RunResult(counts=tally.counts, notes=tuple(tally.notes), exit_code=1 if self._stuck else tally.exit_code)
+
+    def _empty(self) -> RunResult:
+        """Return a run's result in which nothing was decided."""
+        from draftctl.batch import Report  # noqa: PLC0415
+        from draftctl.service import result_of  # noqa: PLC0415
+
+        report = Report(waiting=jobs.waiting(self._connection))
+        return result_of(self._options, "", self._options.engine or TEMPLATE, self._taken, report, ())
+
+
+def still_there(lease: Lease) -> str:
+    """Return what a person must hear when a droplet does not go."""
+    return (
+        f"ALARM: droplet {lease.droplet_id} was told to go and is still there. It costs ${lease.price_per_hour or 0:.2f} an hour until it is gone. "
+        f"It is tried again with every run; to end it by hand: https://cloud.digitalocean.com/droplets/{lease.droplet_id}"
+    )
+
+
+def public_state(lease: Lease | None) -> str:
+    """Return the state of the GPU in the word that scripts get."""
+    if lease is None:
+        return "off"
+    if lease.state == "ready" and lease.end_asked is not None:
+        return "draining"
+    return lease.state
+
+
+def _gpu(lease: Lease | None) -> Gpu:
+    match lease.state if lease else "closed":
+        case "closed":
+            return "off"
+        case "ready":
+            return "up"
+        case "releasing":
+            return "releasing"
+        case _:
+            return "starting"

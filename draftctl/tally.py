@@ -1,0 +1,31 @@
+"""What the batches of one residence did together: one result for scripts."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from draftctl.service import RunResult
+
+
+@dataclass(slots=True)
+class Tally:
+    """What all batches of a residence did together."""
+
+    counts: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    exit_code: int = 0
+    batches: int = 0
+
+    def add(self, result: RunResult) -> None:
+        """Add one batch."""
+        self.batches += 1
+        self.notes += [note for note in result.notes if note not in self.notes]
+        self.exit_code = result.exit_code or self.exit_code
+        if not self.counts:
+            self.counts = dict(result.counts)
+            return
+        for name in ("claimed", "drafted", "held", "requests", "prompt_tokens", "cached_tokens", "completion_tokens"):
+            self.counts[name] += result.counts[name]
+        self.counts["elapsed_s"] = round(self.counts["elapsed_s"] + result.counts["elapsed_s"], 3)
+        self.counts["holds"] = dict(sorted((Counter(self.counts["holds"]) + Counter(result.counts["holds"])).items()))
+        self.counts |= {name: result.counts[name] for name in ("run_id", "stopped", "waiting")}
