@@ -93,8 +93,8 @@ class Residence:
                 return self._create()
             case "dispatch":
                 return self._dispatch(lease, decision)
-            case "hold_open":
-                return self._sleep_until(decision.wake_at)
+            case "hold_open":  # what a person's word holds is not sat beside: the next tick looks again
+                return decision.reason != "held" and self._sleep_until(decision.wake_at)
             case "destroy":
                 return self._destroy(lease, decision)
             case "alarm":

@@ -216,7 +216,7 @@ if [ -n "$VLLM_IMAGE" ]; then
   [ -n "$has_adapter" ] && mounts+=(--volume "$adapter:/adapter:ro")
   docker=$(command -v docker)
   start=$(quoted "$docker" run --rm --name draftctl-vllm --gpus all --network host --ipc host --env-file "$STATE_DIR/vllm.env" "${mounts[@]}" \
-    "$VLLM_IMAGE" --model "$served_models" "${flags[@]}")
+    --entrypoint vllm "$VLLM_IMAGE" serve "$served_models" "${flags[@]}")
   before="ExecStartPre=-$docker rm --force draftctl-vllm"
   environment=""
 else

@@ -5,6 +5,7 @@ As a program it serves benchmarks: played_server.py MODEL LATENCY_S [PORT] print
 
 import asyncio
 import json
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -111,6 +112,7 @@ class PlayedServer:
         self.connections = 0
         self.in_flight = self.most_in_flight = 0
         self.key: bytes | None = None
+        self.version = "0.33.0"
         self._remember = remember
         self.url = ""
 
@@ -118,6 +120,8 @@ class PlayedServer:
         """Answer one request."""
         if self.key is not None and b"bearer " + self.key not in head:
             connection.send(401, {"error": "Unauthorized"})
+        elif path == "/version":
+            connection.send(200, {"version": self.version})
         elif path == "/health":
             connection.send(200, b"")
         elif path == "/v1/models":
@@ -192,6 +196,8 @@ def main() -> None:
 
     async def serve() -> None:
         played = PlayedServer(model, latency_s=latency_s, remember=False)
+        played.key = os.environ["VLLM_API_KEY"].lower().encode() if "VLLM_API_KEY" in os.environ else None
+        played.version = os.environ.get("PLAYED_VERSION", played.version)
         server = await played.listen(port)
         print(played.url, flush=True)
         await server.serve_forever()

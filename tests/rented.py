@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from draftctl.store.db import open_database
 from tests.cloud_server import TOKEN, CloudServer, FakeDroplet
 from tests.conftest import BUILD, REPOSITORY, Workspace, line
 from tests.sshd import Sshd, free_port
@@ -119,6 +120,12 @@ class Rented:
     def tick(self, *more: str, code: int = 0, **environment: str) -> Any:
         """Do what cron does every minute."""
         return self.json("draft", "--batch", "--gpu", "auto", "--engine", BUILD, *more, code=code, **environment)
+
+    def skip_back_off(self) -> None:
+        """Make as if the last failure were an hour ago."""
+        connection = open_database(self.workspace.database)
+        connection.execute("UPDATE gpu_leases SET closed_at = '2026-01-01T00:00:00.000+00:00' WHERE state = 'closed'")
+        connection.close()
 
     def check_clean(self) -> None:
         """Nothing is left that costs money, and DigitalOcean's document was kept to."""

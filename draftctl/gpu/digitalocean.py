@@ -46,8 +46,8 @@ class DigitalOcean:
         }
         answer = self._call("droplets", "POST", body)
         try:
-            return _droplet(answer["droplet"])
-        except (KeyError, TypeError, ValueError) as error:
+            return _droplet(_part(answer, "droplet", dict))
+        except CloudError as error:
             raise CloudError(
                 "The answer to the create call is no droplet; it may have been made all the same.", unknown_outcome=True
             ) from error
@@ -184,6 +184,13 @@ def _part(value: Any, name: str, kind: type) -> Any:
 
 
 def _droplet(value: Mapping[str, Any]) -> CloudDroplet:
+    try:
+        return _read_droplet(value)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CloudError("A droplet in the cloud's answer cannot be read.") from error
+
+
+def _read_droplet(value: Mapping[str, Any]) -> CloudDroplet:
     networks = value.get("networks") or {}
     addresses = [net.get("ip_address") for net in networks.get("v4") or [] if net.get("type") == "public"]
     size, region = value.get("size") or {}, value.get("region") or {}

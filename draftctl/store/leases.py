@@ -197,14 +197,15 @@ def events(connection: sqlite3.Connection, lease_id: str | None = None, *, limit
 
 
 def failed_starts(connection: sqlite3.Connection) -> tuple[int, float | None]:
-    """Return how many starts in a row have failed since one served or a person reset the count, and when the last of them ended."""
+    """Return how many starts in a row came to nothing since one served or a person reset the count, and when the last of them ended."""
     count, last = 0, None
     rows = connection.execute(
-        "SELECT outcome, closed_at FROM gpu_leases WHERE state = 'closed' AND intent_at > ? ORDER BY seq DESC LIMIT 100",
+        "SELECT outcome, closed_at, last_work_at > ready_at AS worked FROM gpu_leases WHERE state = 'closed' AND intent_at > ? "
+        "ORDER BY seq DESC LIMIT 100",
         (_reset_at(connection),),
     )
     for row in rows:
-        if row["outcome"] == "served":
+        if row["outcome"] == "served" or row["worked"]:
             break
         if row["outcome"] in ("failed", "never_made"):
             count += 1
