@@ -69,6 +69,7 @@ class Rented:
         self.ssh_port, self.remote_port = free_port(), free_port()
         self.cloud = CloudServer(boot_s=boot_s, node=self._node if nodes else None)
         self.token = TOKEN
+        self.stop_server: Any = lambda: None
         self.settings: dict[str, Any] = {
             "owner": "test-1", "ssh_port": self.ssh_port, "remote_port": self.remote_port, "state_dir": str(self.state_dir),
             "provision_script": "scripts/provision.sh", "poll_interval": "1s", "max_wait": "0s", "idle_grace": "0s", "extend": "5s",
@@ -125,6 +126,16 @@ class Rented:
         """Make as if the last failure were an hour ago."""
         connection = open_database(self.workspace.database)
         connection.execute("UPDATE gpu_leases SET closed_at = '2026-01-01T00:00:00.000+00:00' WHERE state = 'closed'")
+        connection.close()
+
+    def age_leases(self, seconds: float, *, state: str = "creating") -> None:
+        """Make as if the create call of an open lease were so long ago."""
+        connection = open_database(self.workspace.database)
+        for name in ("intent_at", "created_at"):
+            connection.execute(
+                f"UPDATE gpu_leases SET {name} = strftime('%Y-%m-%dT%H:%M:%fZ', {name}, ?) WHERE state = ?",
+                (f"-{seconds} seconds", state),
+            )
         connection.close()
 
     def check_clean(self) -> None:

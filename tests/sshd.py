@@ -31,6 +31,11 @@ def read_user_data(text: str) -> dict[str, Any]:
     return value
 
 
+def _set_env(values: dict[str, str]) -> str:
+    """Return what gives every session these variables."""
+    return "SetEnv " + " ".join(f'"{name}={value}"' for name, value in values.items()) + "\n" if values else ""
+
+
 class Sshd:
     """One running sshd."""
 
@@ -45,12 +50,12 @@ class Sshd:
             "config",
             f"Port {port}\nListenAddress 127.0.0.1\nHostKey {self.host_key}\nAuthorizedKeysFile {folder}/authorized_keys\n"
             f"PidFile {folder}/pid\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
-            "PermitRootLogin prohibit-password\nLogLevel VERBOSE\nMaxStartups 200\nMaxSessions 100\n",
+            "PermitRootLogin prohibit-password\nLogLevel VERBOSE\nMaxStartups 200\nMaxSessions 100\n"
+            + _set_env(json.loads(os.environ.get("TEST_NODE_ENV", "{}"))),
         )
         self.log = folder / "sshd.log"
-        environment = {"PATH": os.environ["PATH"], **json.loads(os.environ.get("TEST_NODE_ENV", "{}"))}
         self.process = subprocess.Popen(
-            [SSHD, "-D", "-E", str(self.log), "-f", str(folder / "config")], env=environment, stdin=subprocess.DEVNULL
+            [SSHD, "-D", "-E", str(self.log), "-f", str(folder / "config")], stdin=subprocess.DEVNULL
         )
         self._wait()
 
