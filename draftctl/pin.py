@@ -29,7 +29,7 @@ class Pinned:
 
 def files_of_folder(folder: Path, repo_at: str | None) -> Pinned:
     """Hash the files of a folder that a server needs."""
-    repo, revision = _split(repo_at or "")
+    repo, revision = _split(repo_at) if repo_at else ("", "")
     if not _COMMIT.fullmatch(revision):
         raise UsageError("With a folder, say which commit it is: --repo REPO@REV, the commit in 40 hex digits.")
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())

@@ -306,7 +306,7 @@ class CloudServer:
         )  # fmt: skip
         self.droplets[made.id] = made
         self.tags |= set(made.tags)
-        self.most_live = max(self.most_live, sum(1 for d in self.live if "draftctl" in d.tags))
+        self.most_live = max(self.most_live, sum(1 for d in self.live if "draftctl-owner-test-1" in d.tags))
         if self.node is not None and made.user_data:
             made.node = self.node(made)
         return made

@@ -466,6 +466,7 @@ SCRIPTS = {
 }
 
 
+@pytest.mark.slow
 @needs_sshd
 @pytest.mark.parametrize("kind", SCRIPTS)
 def test_a_script_that_fails_or_breaks_its_contract_ends_in_a_destroyed_droplet(rented: Rented, kind: str) -> None:
@@ -479,6 +480,7 @@ def test_a_script_that_fails_or_breaks_its_contract_ends_in_a_destroyed_droplet(
     assert [event["kind"] for event in rented.json("gpu", "logs")["events"]].count("log") == 1
 
 
+@pytest.mark.slow
 @needs_sshd
 def test_a_server_that_says_ready_and_completes_nothing_is_not_ready(rented: Rented) -> None:
     rented.write_settings(boot_timeout="6s")
@@ -493,6 +495,7 @@ def test_a_server_that_says_ready_and_completes_nothing_is_not_ready(rented: Ren
 # -- 9. a node that dies in the middle ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @needs_sshd
 def test_a_droplet_that_dies_in_the_middle_costs_no_candidate(rented: Rented) -> None:
     rented.ok("gpu", "up", "--engine", BUILD, "--yes", "--for", "10m")
@@ -512,6 +515,7 @@ def test_a_droplet_that_dies_in_the_middle_costs_no_candidate(rented: Rented) ->
     rented.check_clean()
 
 
+@pytest.mark.slow
 @needs_sshd
 def test_a_dropped_connection_is_made_anew_and_rebuilds_nothing(rented: Rented) -> None:
     rented.ok("gpu", "up", "--engine", BUILD, "--yes", "--for", "10m")
@@ -529,6 +533,7 @@ def test_a_dropped_connection_is_made_anew_and_rebuilds_nothing(rented: Rented) 
     rented.check_clean()
 
 
+@pytest.mark.slow
 @needs_sshd
 def test_the_wrong_host_sees_no_login_and_ends_the_start(rented: Rented) -> None:
     from draftctl.gpu.keys import new_key
@@ -556,6 +561,7 @@ def test_the_wrong_host_sees_no_login_and_ends_the_start(rented: Rented) -> None
 # -- 10. idle misjudged, and the small print ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @needs_sshd
 def test_pause_ends_the_droplet_and_starts_none(rented: Rented) -> None:
     rented.take()
@@ -572,6 +578,7 @@ def test_pause_ends_the_droplet_and_starts_none(rented: Rented) -> None:
     rented.check_clean()
 
 
+@pytest.mark.slow
 @needs_sshd
 def test_down_is_heard_by_the_run_that_is_at_work(rented: Rented) -> None:
     rented.write_settings(idle_grace="10m", extend="10m")
@@ -585,6 +592,7 @@ def test_down_is_heard_by_the_run_that_is_at_work(rented: Rented) -> None:
     rented.check_clean()
 
 
+@pytest.mark.slow
 @needs_sshd
 def test_what_comes_in_while_it_stays_is_drafted_and_a_stop_needs_no_gpu(rented: Rented) -> None:
     from tests.conftest import line

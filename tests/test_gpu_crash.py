@@ -16,10 +16,9 @@ from tests.conftest import BUILD, Workspace
 from tests.rented import Rented
 from tests.sshd import needs_sshd
 
-pytestmark = [pytest.mark.slow, needs_sshd]
+pytestmark = needs_sshd
 Figure = Callable[[str, object], None]
 GPU_POINTS = [point for point in POINTS if point.startswith("gpu.")]
-RANDOM_KILLS = 100
 
 
 @pytest.fixture
@@ -56,6 +55,7 @@ def settle(place: Rented, *, ticks: int = 12) -> None:
         time.sleep(0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", GPU_POINTS)
 def test_killed_at_a_named_point(rental: Rented, point: str) -> None:
     rental.take(3)
@@ -77,6 +77,7 @@ def test_killed_at_a_named_point(rental: Rented, point: str) -> None:
     assert not [tag for tag in rental.cloud.tags if tag.startswith("draftctl-lease-")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "point", [point for point in GPU_POINTS if point not in ("gpu.after_intent", "gpu.after_price", "gpu.after_closed")]
 )
@@ -92,12 +93,22 @@ def test_killed_with_the_database_gone_the_sweep_is_enough(rental: Rented, point
     assert not [tag for tag in rental.cloud.tags if tag.startswith("draftctl-lease-")]
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(rental: Rented, record_property: Figure) -> None:
+    kill_at_random(rental, record_property, 15)
+
+
+@pytest.mark.soak
+def test_killed_at_a_hundred_random_moments(rental: Rented, record_property: Figure) -> None:
+    kill_at_random(rental, record_property, 100)
+
+
+def kill_at_random(rental: Rented, record_property: Figure, wanted: int) -> None:
     dice = random.Random(11)
     kills = most = 0
     created = rental.cloud.creates()
     number = 0
-    while kills < RANDOM_KILLS:
+    while kills < wanted:
         rental.take(2, f"r{number}-")
         number += 1
         process = tick(rental)

@@ -207,7 +207,7 @@ def failed_starts(connection: sqlite3.Connection) -> tuple[int, float | None]:
     for row in rows:
         if row["outcome"] == "served" or row["worked"]:
             break
-        if row["outcome"] in ("failed", "never_made"):
+        if row["outcome"] == "failed":
             count += 1
             last = last or seconds(row["closed_at"])
     return count, last
