@@ -30,6 +30,7 @@ lint: $(VENV)/ready
 	$(RUN)ruff check .
 	$(RUN)ruff format --check .
 	$(RUN)mypy
+	$(RUN)shellcheck scripts/*.sh tests/real_server/*.sh tests/sandbox/nvidia-smi tests/sandbox/cloud-init .ci/run
 	$(RUN)draftctl workflow lint
 
 fmt: $(VENV)/ready

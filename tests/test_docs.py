@@ -115,5 +115,11 @@ def test_the_wheel_carries_what_init_lays_out(tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
     assert {
         f"draftctl/starter/{name}"
-        for name in ("draftctl.yaml", "pastebin/notes.yaml", "workflows/vocab.yaml", "examples/inbox.jsonl")
+        for name in (
+            "draftctl.yaml",
+            "pastebin/notes.yaml",
+            "workflows/vocab.yaml",
+            "examples/inbox.jsonl",
+            "scripts/provision-raw-gpu-droplet.sh",
+        )
     } <= names

@@ -153,7 +153,7 @@ def advise(
 def _row(choice: "Choice") -> dict[str, Any]:
     from dataclasses import asdict
 
-    return {name: round(value, 4) for name, value in asdict(choice).items()}
+    return {name: None if value is None else round(value, 4) for name, value in asdict(choice).items()}
 
 
 def _table(found: Sequence["Choice"], current: float) -> list[str]:

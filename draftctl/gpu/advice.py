@@ -17,7 +17,10 @@ _Z95 = 1.6448536269514722  # the standard normal's 95th percentile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One `max_wait` and what it gives (seconds, US dollars for 30 days)."""
+    """One `max_wait` and what it gives (seconds, US dollars for 30 days).
+
+    `ratio` is to the clairvoyant's cost; None where no policy that boots after a message has come can keep that wait.
+    """
 
     max_wait_s: float
     usd_per_month: float
@@ -25,7 +28,7 @@ class Choice:
     wait_p95_s: float
     late: int
     starts_per_day: float
-    ratio: float
+    ratio: float | None
 
 
 def simulated(
@@ -103,7 +106,7 @@ def choices(
                 wait_p95_s=done.wait_at(0.95),
                 late=done.late(wait_s),
                 starts_per_day=done.sessions / done.days,
-                ratio=done.gpu_seconds / best if best else 1.0,
+                ratio=done.gpu_seconds / best if best and wait_s >= limits.provision_s + limits.service_s else None,
             )
         )
     return found

@@ -8,7 +8,7 @@ from jinja2 import Environment, StrictUndefined
 from draftctl.gpu.advice import Choice
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 760, 430, 70, 90, 30, 60
-_CENTS_BELOW = 4
+_CENTS_BELOW, _HOURS_ABOVE_S = 4, 7200
 _SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {{ width }} {{ height }}" font-family="system-ui, sans-serif" font-size="13" role="img"
  aria-label="US dollars a month against the longest wait">
 <rect width="{{ width }}" height="{{ height }}" fill="#fff"/>
@@ -22,14 +22,14 @@ _SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {{ width }} {{ he
 {% endfor %}<polyline points="{{ p95 }}" fill="none" stroke="#b3541e" stroke-width="2" stroke-dasharray="5 4"/>
 <polyline points="{{ cost }}" fill="none" stroke="#1b5e9e" stroke-width="2.5"/>
 {% for x, y, text, now in dots %}<circle cx="{{ x }}" cy="{{ y }}" r="{{ 7 if now else 4 }}" fill="#1b5e9e"/>
-<text x="{{ x }}" y="{{ y - 11 }}" text-anchor="middle" fill="#1b5e9e" font-weight="{{ 700 if now else 400 }}">{{ text }}</text>
+<text x="{{ x }}" y="{{ y - 11 }}" text-anchor="middle" fill="#1b5e9e" stroke="#fff" stroke-width="3" paint-order="stroke" font-weight="{{ 700 if now else 400 }}">{{ text }}</text>
 {% endfor %}</svg>
 """
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>What waiting costs</title>
 <style>body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem;color:#222}
-table{border-collapse:collapse;width:100%}td,th{padding:.35rem .6rem;text-align:right;border-bottom:1px solid #e3e3e8}th{color:#555;font-weight:600}
+table{border-collapse:collapse;width:100%}td,th{white-space:nowrap;padding:.35rem .6rem;text-align:right;border-bottom:1px solid #e3e3e8}th{color:#555;font-weight:600}
 tr.now{background:#eef4fb;font-weight:600}svg{width:100%;height:auto}</style>
 <h1>What waiting costs</h1>
 <p>{{ intro }}</p>
@@ -48,8 +48,10 @@ def svg(choices: Sequence[Choice], current_s: float) -> str:
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
     step = (right - _LEFT) / max(1, len(choices) - 1)
     xs = [round(_LEFT + n * step, 1) for n in range(len(choices))]
-    top_usd = _nice(max((c.usd_per_month for c in choices), default=1.0))
-    top_wait = _nice(max((c.wait_p95_s for c in choices), default=1.0) / 60) * 60
+    top_usd = _nice(1.12 * max((c.usd_per_month for c in choices), default=1.0))
+    longest_s = max((c.wait_p95_s for c in choices), default=1.0)
+    unit_s = 3600 if longest_s > _HOURS_ABOVE_S else 60
+    top_wait = _nice(longest_s / unit_s) * unit_s
 
     def y(value: float, top: float) -> float:
         return round(bottom - (bottom - _TOP) * value / top, 1)
@@ -95,7 +97,7 @@ def cells(choice: Choice) -> list[str]:
         span(choice.wait_p95_s),
         str(choice.late) if choice.max_wait_s else "-",
         f"{choice.starts_per_day:.1f}",
-        f"{choice.ratio:.2f}",
+        "-" if choice.ratio is None else f"{choice.ratio:.2f}",
     ]
 
 
