@@ -183,7 +183,7 @@ def test_the_token_goes_to_no_other_host(cloud: CloudServer) -> None:
             account(cloud).list_all()
         assert other.requests == []
     cloud.faults.clear()
-    cloud.fault("GET", "/v2/sizes", "answer", status=302, body={}, headers={"Location": "http://127.0.0.2:9/"})
+    cloud.fault("GET", "/v2/sizes", "answer", status=302, body={}, headers={"Location": "http://example.org/"})
     with pytest.raises(CloudError):
         account(cloud).sizes()
 
@@ -324,7 +324,7 @@ def test_the_sweep_fails_closed(cloud: CloudServer) -> None:
         {
             "kind": "change",
             "body": {
-                "change": lambda body: {**body, "links": {"pages": {"next": "http://127.0.0.2:1/v2/droplets?page=2"}}}
+                "change": lambda body: {**body, "links": {"pages": {"next": "http://example.org/v2/droplets?page=2"}}}
             },
         },
     ):
