@@ -15,7 +15,8 @@ cli.drafting cli.versions cli.pinning cli.cron cli.forecast
 cli.gpu
 cli.ready
 cli.renting
-cli.adapters cli.rental cli.rented cli.review cli.control cli.content cli.workflow cli.look cli.progress
+cli.adapters cli.rental cli.rented cli.review cli.control cli.content cli.workflow cli.look
+cli.progress
 cli.context
 checkup
 residence

@@ -55,10 +55,14 @@ def up(
             hint="Ask for less, or raise it in draftctl.yaml.",
         )
     build = load_build(settings, engine or _active(ctx), allow_dirty=allow_dirty)
-    with managing(settings, "draftctl gpu up", narrate) as manager:
-        from draftctl.cli.renting import bring_up
+    from draftctl.cli.progress import Waiting
+    from draftctl.cli.renting import ask_first, bring_up
 
-        lease = bring_up(settings, manager, build, held_s=held_s, yes=yes, by=author(None))
+    with managing(settings, "draftctl gpu up", narrate) as manager:
+        offers = ask_first(settings, manager, build, held_s=held_s, yes=yes)
+        with Waiting(visible=on_terminal()) as waiting:
+            manager.desk.say = waiting.say
+            lease = bring_up(settings, manager, build, offers, held_s=held_s, by=author(None), shown=waiting.show)
     ready = lease.state == "ready"
     value = gpu_status(ctx, settings)
     emit(value, as_json=as_json, text=_ready_text(lease) if ready else f"No GPU is up: {lease.detail or lease.state}.")

@@ -1,7 +1,10 @@
-"""The progress bar of a run: drafted, held, rate and time left; nothing at all where no person watches."""
+"""What a person who watches sees: the bar of a run, and how far a droplet is; nothing that moves where nobody watches."""
 
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+
+from draftctl.cli.context import narrate
 
 if TYPE_CHECKING:
     from draftctl.batch import Report
@@ -50,3 +53,38 @@ class Progress:
         speed = self._bar.tasks[0].speed
         line = f"{report.drafted} drafted, {report.held} held" + (f", {speed:.0f}/s" if speed else "")
         self._bar.update(self._task, completed=report.claimed, line=line)
+
+
+class Waiting:
+    """How far a droplet is: its phases as lines, and below them the state and the minutes."""
+
+    def __init__(self, *, visible: bool) -> None:
+        self._visible = visible
+        self._status: Any = None
+
+    def __enter__(self) -> Self:
+        if self._visible:
+            from rich.console import Console
+
+            self._status = Console(stderr=True, highlight=False).status("asking for a droplet")
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line above what moves."""
+        if self._status is None:
+            narrate(text)
+        else:
+            self._status.console.print(text, markup=False)
+
+    def show(self, state: str, since: float) -> None:
+        """Show the state, and how long it has been going on since a moment (unix seconds)."""
+        if self._status is not None:
+            minutes, seconds = divmod(max(0, int(time.time() - since)), 60)
+            self._status.update(f"{state}, {minutes}:{seconds:02d} since it was asked for (Ctrl-C leaves it going)")

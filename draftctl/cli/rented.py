@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from draftctl.cli.context import JsonFlag, database, emit, settings_of
+from draftctl.cli.context import JsonFlag, database, emit, narrate, settings_of
 from draftctl.errors import UsageError
 
 if TYPE_CHECKING:
     from draftctl.settings import Settings
+    from draftctl.store.leases import Lease
 
 gpu_app = typer.Typer(help="The GPU: rent one, look at it, give it back, and what it costs.", no_args_is_help=True)
 
@@ -110,7 +111,7 @@ def logs(
     lease: Annotated[str | None, typer.Option(help="A lease. [default: the last one]")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show what happened to a lease, and the logs that were fetched.
+    """Show what happened to a lease, the logs that were fetched, and those of a droplet that is up.
 
     Example: draftctl gpu logs
     """
@@ -120,6 +121,7 @@ def logs(
         known = leases.all_leases(connection)
         wanted = lease or (known[-1].id if known else None)
         events = leases.events(connection, wanted) if wanted else []
+        last = leases.find(connection, wanted) if wanted else None
     if lease and not events:
         raise UsageError(f"There is no lease {lease}.")
     lines = []
@@ -130,7 +132,29 @@ def logs(
         else:
             words = ", ".join(f"{name} {value}" for name, value in detail.items() if value is not None)
             lines.append(f"{event['at'][:19]}  {event['kind']}{': ' + words if words else ''}")
-    emit({"lease": wanted, "events": events}, as_json=as_json, text="\n".join(lines) or "Nothing was ever rented.")
+    live = _live_log(ctx, last) if last and last.state not in ("closed", "releasing") else None
+    lines += [f"now on the droplet:\n{live}"] if live else []
+    value = {"lease": wanted, "events": events, "log": live}
+    emit(value, as_json=as_json, text="\n".join(lines) or "Nothing was ever rented.")
+
+
+def _live_log(ctx: typer.Context, lease: "Lease") -> str | None:
+    """Fetch the logs of a droplet that is up; None, and why on stderr, where it cannot be reached."""
+    from contextlib import closing
+
+    from draftctl.gpu import node
+    from draftctl.gpu.desk import lease_address
+    from draftctl.gpu.keys import LeaseFiles
+    from draftctl.gpu.ssh import HostKeyMismatch, SshError, connect
+
+    settings = settings_of(ctx)
+    try:
+        with closing(connect(lease_address(settings.database, settings.values.gpu, lease))) as ssh:
+            text = node.log(ssh, settings.values.gpu.state_dir)
+            return text.replace(LeaseFiles(settings.database, lease.id).api_key, "[key]")
+    except (SshError, HostKeyMismatch, OSError) as error:
+        narrate(f"The droplet's own logs cannot be fetched now: {error}")
+        return None
 
 
 def costs(ctx: typer.Context, as_json: JsonFlag = False) -> None:

@@ -3,7 +3,7 @@
 import sqlite3
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -25,19 +25,38 @@ if TYPE_CHECKING:
     from draftctl.store.leases import Lease
 
 POLL_S = 2.0
+Shown = Callable[[str, float], None]  # a lease's state, and since when it runs (unix seconds)
 
 
-def bring_up(settings: "Settings", manager: "Manager", build: "Build", *, held_s: float, yes: bool, by: str) -> "Lease":
+def ask_first(settings: "Settings", manager: "Manager", build: "Build", *, held_s: float, yes: bool) -> list[Offer]:
+    """Say what a start will cost, and ask; return what can be had. Nothing is asked where a droplet is on its way already."""
+    connection = manager.desk.connection
+    lease = leases.open_lease(connection)
+    if lease is not None and lease.engine_id != build.engine_id:
+        raise UsageError(f"A GPU is up for {lease.engine_id}.", hint="`draftctl gpu down` ends it first.")
+    if lease is not None:
+        return []
+    if (why := jobs.paused(connection)) is not None:
+        raise UsageError(f"Everything is paused ({why}), so no GPU is started.", hint="`draftctl resume --by NAME`")
+    offers = _offers(settings, manager, build)
+    _ask(settings, connection, offers, held_s=held_s, yes=yes)
+    return offers
+
+
+def bring_up(
+    settings: "Settings",
+    manager: "Manager",
+    build: "Build",
+    offers: list[Offer],
+    *,
+    held_s: float,
+    by: str,
+    shown: Shown = lambda _state, _since: None,
+) -> "Lease":
     """Start a droplet by hand, or go on with the one that is being started; stay until it is ready or over."""
     desk = manager.desk
     lease = leases.open_lease(desk.connection)
-    if lease is not None and lease.engine_id != build.engine_id:
-        raise UsageError(f"A GPU is up for {lease.engine_id}.", hint="`draftctl gpu down` ends it first.")
     if lease is None:
-        if (why := jobs.paused(desk.connection)) is not None:
-            raise UsageError(f"Everything is paused ({why}), so no GPU is started.", hint="`draftctl resume --by NAME`")
-        offers = _offers(settings, manager, build)
-        _ask(settings, desk.connection, offers, held_s=held_s, yes=yes)
         with transaction(desk.connection):
             leases.event(desk.connection, None, "breaker_reset", {"by": by})
         now = desk.clock()
@@ -45,15 +64,16 @@ def bring_up(settings: "Settings", manager: "Manager", build: "Build", *, held_s
         lease = manager.begin(build, asked, offers)
     elif lease.state != "ready":
         narrate(f"A droplet is on its way already (lease {lease.id}); this goes on with it.")
-    return _until_ready(settings, manager, lease)
+    return _until_ready(settings, manager, lease, shown)
 
 
-def _until_ready(settings: "Settings", manager: "Manager", lease: "Lease") -> "Lease":
+def _until_ready(settings: "Settings", manager: "Manager", lease: "Lease", shown: Shown) -> "Lease":
     desk = manager.desk
     deadline = (lease.created_at or lease.intent_at) + settings.values.gpu.boot_timeout
     try:
         while lease.state not in ("ready", "closed"):
             lease = _step(manager, lease)
+            shown(lease.state, lease.created_at or lease.intent_at)
             if lease.state not in ("ready", "closed", "releasing") and desk.clock() > deadline:
                 desk.keep_log(lease)
                 lease = manager.fail(lease, "it did not come up within gpu.boot_timeout")

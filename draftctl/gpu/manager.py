@@ -12,7 +12,7 @@ from draftctl.failpoints import reach
 from draftctl.gpu import node
 from draftctl.gpu.cloud import CloudError, Offer
 from draftctl.gpu.desk import Build, Desk
-from draftctl.gpu.hosted import begin_on_host, follow_host
+from draftctl.gpu.hosted import begin_on_host, follow_host, host_address
 from draftctl.gpu.keys import new_key
 from draftctl.gpu.making import Asked, begin, create, look_for
 from draftctl.gpu.readiness import not_ready
@@ -32,6 +32,8 @@ class Manager:
 
     def begin(self, build: Build, asked: Asked, offers: Sequence[Offer]) -> Lease:
         """Write a lease down and ask for its droplet. Raises NoDroplet, and CloudError when the cloud cannot be asked."""
+        if self.desk.settings.provision_on == "host":
+            host_address(self.desk)  # what is missing there is said before anything is written down
         lease, user_data, client_public = begin(self.desk, build, asked)
         if self.desk.settings.provision_on == "host":
             return begin_on_host(self.desk, lease, build, user_data, client_public)
