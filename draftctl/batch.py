@@ -30,6 +30,7 @@ class Limits:
     """How much a run may do: requests in flight, seconds, candidates (None: all), or one candidate alone.
 
     `arrived_until` (ISO 8601) leaves those for later that were taken in after it, `fresh` those that a run has looked at before.
+    When the time is up, what is in flight has `drain_s` to end.
     """
 
     max_in_flight: int = 64
@@ -38,6 +39,7 @@ class Limits:
     only: str | None = None
     arrived_until: str | None = None
     fresh: bool = False
+    drain_s: float = STOP_GRACE_S
 
 
 @dataclass(slots=True)
@@ -168,7 +170,8 @@ class Batch:
             if watcher.done():
                 watcher.result()  # without the watch nobody would hear of a pause: the run ends with its error
             if not everything.done():
-                await asyncio.wait({everything}, timeout=STOP_GRACE_S)
+                grace_s = self._limits.drain_s if self.report.stopped == "time" else STOP_GRACE_S
+                await asyncio.wait({everything}, timeout=grace_s)
             if everything.done():
                 everything.result()
         finally:

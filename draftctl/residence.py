@@ -4,6 +4,7 @@ A tick returns while a droplet is `new` or nothing is due; from the moment SSH a
 last commit afresh, and none is longer than ten minutes. What is decided stands in `gpu.policy`; here it is carried out.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,19 +12,20 @@ from pathlib import Path
 from draftctl.engine_id import TEMPLATE
 from draftctl.engines.absent import UnpaidEngine, WaitingEngine
 from draftctl.engines.base import Engine
-from draftctl.errors import LockHeld
-from draftctl.gpu.budget import budget_left, measured_limits, prices
+from draftctl.errors import DraftctlError, LockHeld
+from draftctl.gpu.budget import measured_limits, prices
 from draftctl.gpu.cloud import CloudError
 from draftctl.gpu.desk import Build
 from draftctl.gpu.making import Asked, NoDroplet
 from draftctl.gpu.manager import Manager
-from draftctl.gpu.policy import Decision, Gpu, Limits, Observed, decide, latest_start
+from draftctl.gpu.outlook import observe, public_state
+from draftctl.gpu.policy import Decision, Limits, Observed, decide
 from draftctl.ingest import IngestCount
 from draftctl.manifest import Manifest
 from draftctl.service import EXIT_UNREACHABLE, Listeners, RunOptions, RunResult, run
 from draftctl.settings import Settings
 from draftctl.store import jobs, leases
-from draftctl.store.db import transaction
+from draftctl.store.db import is_locked, transaction
 from draftctl.store.leases import Lease
 from draftctl.tally import Tally
 
@@ -32,7 +34,7 @@ BATCH_S = 600.0
 STAY_RELEASING_S = 180.0
 TROUBLE_S = 120.0  # how long a server may fail to answer before its droplet goes
 STEP_S = 1.0
-BACK_OFF_S, MAX_BACK_OFF_S = 60.0, 900.0
+_REQUEST = re.compile(r" ?\(request [^)]*\)")
 
 ServedEngine = Callable[[str, Manifest | None, str, str], Engine]  # engine id, manifest, URL, key
 
@@ -65,6 +67,7 @@ class Residence:
         self._tally = Tally()
         self._limits = self._measured()
         self._admitted: float | None = None
+        self._reopened = False  # what held for the next run gets its one chance in a residence, not one in each batch
         self._trouble_at: float | None = None
         self._releasing_since: float | None = None
         self._last: Decision | None = None
@@ -81,6 +84,7 @@ class Residence:
     def _turn(self) -> bool:
         """Look, decide, act; say whether to stay."""
         lease, known = self._advanced()
+        self._remember(known=known)
         if lease is None or lease.state != "ready":
             self._screen()
         observed = self._observe(lease, known=known)
@@ -108,69 +112,51 @@ class Residence:
         try:
             lease = self._manager.advance(lease)
         except CloudError as error:
-            self._say_once("The cloud cannot be asked", error.message)
+            if lease.state == "releasing":
+                self._desk.warn(f"{still_there(lease)} ({error.message})")
+                return lease, True
+            self._say_once("The cloud cannot be asked, so nothing is done about the GPU", error)
             return lease, False
         return (None if lease.state == "closed" else lease), True
 
+    def _remember(self, *, known: bool) -> None:
+        """Keep whether the cloud could be asked, for `gpu status`."""
+        word = None if known else "unknown"
+        if jobs.setting(self._connection, "gpu_state") != word:
+            with transaction(self._connection):
+                jobs.set_setting(self._connection, "gpu_state", word)
+
     def _observe(self, lease: Lease | None, *, known: bool) -> Observed:
-        desk, now = self._desk, self._desk.clock()
-        backlog = jobs.backlog(self._connection, max_attempts=self._options.max_attempts)
-        wanted = self._options.engine not in (None, TEMPLATE)
-        mine = wanted and (lease is None or lease.engine_id == self._options.engine)
-        failed, retry_at = self._failures()
-        price = lease.price_per_hour if lease else self._price()
-        return Observed(
-            now=now,
-            gpu=_gpu(lease) if known else "unknown",
-            backlog=backlog.count if mine else 0,
-            oldest=backlog.oldest if mine else None,
-            latest_start=latest_start(backlog.arrivals, self._limits) if mine else None,
-            paused=jobs.paused(self._connection) is not None,
-            created_at=lease.created_at or lease.intent_at if lease else None,
-            ready_at=lease.ready_at if lease else None,
-            last_work=lease.last_work_at if lease else None,
+        engine = self._options.engine
+        return observe(
+            self._connection,
+            self._desk.settings,
+            self._limits,
+            lease,
+            now=self._desk.clock(),
+            engine_id=None if engine == TEMPLATE else engine,
+            price=self._price,
+            known=known,
+            held=not self._reopened,
+            in_flight=int(lease is not None and lease.state == "ready" and is_locked(self._settings.database)),
             admitted_until=self._admitted,
-            held_until=lease.held_until if lease else None,
-            end_now=lease is not None and lease.end_asked is not None,
-            failed_starts=failed,
-            retry_at=retry_at,
-            price_per_hour=price,
-            budget_left_usd=budget_left(self._connection, desk.settings, now),
         )
 
     def _price(self) -> float | None:
-        """Return what the dearest candidate costs an hour; asked only when a start may be due. None where nothing says so."""
-        if not self._due_soon():
-            return None
+        """Return what the dearest candidate costs an hour; None where nothing says so."""
         try:
             offers, _ = prices(self._desk.cloud, self._build().manifest)
         except CloudError as error:
-            self._say_once("The cloud cannot be asked what a GPU costs", error.message)
+            self._say_once("The cloud cannot be asked what a GPU costs", error)
             return None
         return max((offer.price_per_hour for offer in offers), default=None)
-
-    def _due_soon(self) -> bool:
-        if self._options.engine in (None, TEMPLATE):
-            return False
-        backlog = jobs.backlog(self._connection, max_attempts=self._options.max_attempts)
-        start = latest_start(backlog.arrivals, self._limits)
-        return start is not None and self._desk.clock() >= start and jobs.paused(self._connection) is None
-
-    def _failures(self) -> tuple[int, float | None]:
-        """Return how many starts in a row have failed, and when the next may be tried."""
-        count, last = leases.failed_starts(self._connection)
-        misses, missed_at = leases.no_capacity(self._connection)
-        tries, at = (count, last) if (last or 0) >= (missed_at or 0) else (misses, missed_at)
-        if not tries or at is None:
-            return count, None
-        return count, at + min(MAX_BACK_OFF_S, BACK_OFF_S * 2 ** (tries - 1))
 
     # -- acts -------------------------------------------------------------------------------------------------------------------------
 
     def _wait(self, lease: Lease | None, decision: Decision) -> bool:
         now = self._desk.clock()
         if lease is None:
-            if decision.wake_at is None or decision.wake_at > now + TICK_S:
+            if decision.wake_at is None or decision.wake_at > now + TICK_S or decision.reason == "paused":
                 return False
             return self._sleep_until(decision.wake_at)
         if lease.state in ("creating", "booting") or (lease.droplet_id is None):
@@ -189,7 +175,7 @@ class Residence:
         try:
             self._manager.begin(build, asked, offers)
         except (NoDroplet, CloudError) as error:
-            self._say_once("No droplet was made", f"{error.message} {error.hint}".strip())
+            self._say_once("No droplet was made", error)
             return False
         return True
 
@@ -198,23 +184,35 @@ class Residence:
             return False
         self._admitted = decision.admit_until
         now = self._desk.clock()
+        limit = self._options.limits.limit
+        left = None if limit is None else limit - self._tally.claimed
+        if left is not None and left <= 0:
+            return False
         url, key = self._desk.endpoint(lease)
         limits = replace(
             self._options.limits,
+            limit=left,
             time_budget_s=max(0.0, min(BATCH_S, decision.stop_at - now)),
+            drain_s=self._limits.service_s,
             arrived_until=leases.iso(decision.admit_until),
         )
         options = replace(
-            self._options, limits=limits, lease=lease.id, attested=lease.attested or "name", endpoints="gpu lease"
+            self._options,
+            limits=limits,
+            reopen=not self._reopened,
+            lease=lease.id,
+            attested=lease.attested or "name",
+            endpoints="gpu lease",
         )
         listeners = replace(self._listeners, stop_when=lambda connection: leases.end_asked(connection, lease.id))
         try:
             result = self._run(options, lambda id_, manifest: self._engine(id_, manifest, url, key), listeners)
         except LockHeld:
             return self._sleep_until(now + STEP_S)  # a plain `draft` is at work; it uses the lease too
-        self._desk.change(lease, last_work_at=self._desk.clock())
+        self._reopened = True
         if result.exit_code == EXIT_UNREACHABLE:
             return self._trouble(lease)
+        self._desk.change(lease, last_work_at=self._desk.clock())
         self._trouble_at = None
         if result.counts["stopped"] == "interrupted":
             self._tally.notes.append(
@@ -226,6 +224,7 @@ class Residence:
     def _trouble(self, lease: Lease) -> bool:
         """Bear with a server that does not answer for a while: the way to it may be down, and the droplet well."""
         now = self._desk.clock()
+        self._reopened = False
         if self._trouble_at is None:
             self._trouble_at = now
         why = self._manager.not_ready(lease)
@@ -277,9 +276,7 @@ class Residence:
             case "price_unknown":
                 self._say_once("No GPU is started", "what it would cost is not known (`draftctl gpu plan`)")
             case _:
-                self._say_once(
-                    "Nothing is done about the GPU", "the cloud could not be asked, so what is up is not known"
-                )
+                pass  # said where the cloud was asked
         self._tally.exit_code = self._tally.exit_code or EXIT_UNREACHABLE
         return False
 
@@ -287,7 +284,7 @@ class Residence:
         """Decide what needs no model at once: an alert does not wait for a GPU, and a GPU is not rented for a STOP."""
         if self._options.engine in (None, TEMPLATE):
             return
-        if not jobs.backlog(self._connection, max_attempts=self._options.max_attempts).fresh:
+        if not jobs.backlog(self._connection).fresh:
             return
         limits = replace(self._options.limits, fresh=True)
         options = replace(self._options, limits=limits, reopen=False)
@@ -332,12 +329,14 @@ class Residence:
             with transaction(self._connection):
                 leases.event(self._connection, lease.id if lease else None, "decided", detail)
 
-    def _say_once(self, what: str, why: str) -> None:
-        """Say a trouble when it is new: cron mails every line."""
+    def _say_once(self, what: str, why: str | DraftctlError) -> None:
+        """Say a trouble when it is new or half a day old: cron mails every line. A request's number makes none new."""
+        text = f"{why.message} {why.hint}".strip() if isinstance(why, DraftctlError) else why
+        kept = {"what": what, "why": _REQUEST.sub("", text)[:300]}
         with transaction(self._connection):
-            new = leases.event_once(self._connection, None, "trouble", {"what": what, "why": why[:300]})
+            new = leases.event_once(self._connection, None, f"trouble: {what}", kept)
         if new:
-            self._desk.warn(f"{what}: {why}")
+            self._desk.warn(f"{what}: {text}")
 
     def _result(self) -> RunResult:
         self._desk.unlink()
@@ -370,24 +369,3 @@ def still_there(lease: Lease) -> str:
         f"ALARM: droplet {lease.droplet_id} was told to go and is still there. It costs ${lease.price_per_hour or 0:.2f} an hour until it is gone. "
         f"It is tried again with every run; to end it by hand: https://cloud.digitalocean.com/droplets/{lease.droplet_id}"
     )
-
-
-def public_state(lease: Lease | None) -> str:
-    """Return the state of the GPU in the word that scripts get."""
-    if lease is None:
-        return "off"
-    if lease.state == "ready" and lease.end_asked is not None:
-        return "draining"
-    return lease.state
-
-
-def _gpu(lease: Lease | None) -> Gpu:
-    match lease.state if lease else "closed":
-        case "closed":
-            return "off"
-        case "ready":
-            return "up"
-        case "releasing":
-            return "releasing"
-        case _:
-            return "starting"

@@ -16,6 +16,11 @@ class Tally:
     exit_code: int = 0
     batches: int = 0
 
+    @property
+    def claimed(self) -> int:
+        """Return how many candidates were decided on."""
+        return int(self.counts.get("claimed", 0))
+
     def add(self, result: RunResult) -> None:
         """Add one batch."""
         self.batches += 1

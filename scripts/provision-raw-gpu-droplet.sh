@@ -10,8 +10,9 @@
 #   MANIFEST                              a JSON file: files[{name,bytes,sha256}], serve.args[], adapter{path|repo,revision,sha256}|null
 #   VLLM_IMAGE                            vllm/vllm-openai@sha256:...; empty: the venv in VLLM_VENV is used (a snapshot may carry one)
 #   VLLM_PORT VLLM_API_KEY_FILE STATE_DIR
-# Optional: HF_ENDPOINT (a mirror), HF_TOKEN_FILE (for a gated model; removed once the weights are there), MAX_LIFETIME_S (the server stops
-# by then, whatever happens to whoever started it), READY_TIMEOUT_S, VLLM_QUEUE (how many requests may wait before it answers 503).
+# Optional: HF_ENDPOINT (a mirror), HF_TOKEN_FILE (for a gated model; removed once the weights are there), MAX_LIFETIME_S and EXPIRES_AT (the
+# server runs no longer than so many seconds, and is not started again after that moment, whatever happens to whoever asked for it).
+# For a run by hand: READY_TIMEOUT_S, VLLM_QUEUE (how many requests may wait before it answers 503), VLLM_VENV, UNIT_DIR.
 set -Eeuo pipefail
 umask 077
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
@@ -72,16 +73,16 @@ if command -v cloud-init >/dev/null; then
 fi
 gpu=""
 for _ in $(seq 1 60); do
-  gpu=$(nvidia-smi --query-gpu=name,memory.total --format=csv,noheader,nounits 2>/dev/null | head -1) && [ -n "$gpu" ] && break
+  gpu=$(nvidia-smi --query-gpu=name,memory.total --format=csv,noheader,nounits 2>/dev/null) && [ -n "$gpu" ] && break
   gpu=""
   sleep 2
 done
 [ -n "$gpu" ] || fail "nvidia-smi has not answered within two minutes: no GPU, or its driver is not loaded"
 need_mib=$(ask 'print(sum(f["bytes"] for f in m["files"]) // 2**20)')
-have_mib=${gpu##*, }
-[[ $have_mib =~ ^[0-9]+$ ]] || fail "nvidia-smi says $gpu"
+have_mib=$(awk -F', ' '{sum += $NF} END {print sum + 0}' <<<"$gpu") # over all of them: a build may be spread
+gpu=$(head -1 <<<"$gpu")
 [ "$have_mib" -gt "$need_mib" ] || fail "the weights take $need_mib MiB, the GPU ($gpu) has less"
-detail="$gpu MiB"
+detail="$gpu MiB, $have_mib MiB in all"
 report ok
 
 # -- runtime: the pinned image, or the venv ------------------------------------------------------------------------------------------
@@ -96,7 +97,7 @@ if [ -n "$VLLM_IMAGE" ]; then
   if ! docker info --format '{{json .Runtimes}}' 2>/dev/null | grep -q nvidia; then
     if ! command -v nvidia-ctk >/dev/null; then
       apt_get update
-      apt_get install nvidia-container-toolkit
+      apt_get install nvidia-container-toolkit || fail "docker has no NVIDIA runtime, and it cannot be installed; use the image gpu-h100x1-base"
     fi
     nvidia-ctk runtime configure --runtime=docker >&2
     systemctl restart docker
@@ -124,8 +125,14 @@ fetch_files() { # folder repo revision: names and sizes on stdin
     if [ -f "$path" ] && [ "$(stat -c %s "$path")" = "$bytes" ]; then continue; fi
     mkdir -p "$(dirname "$path")"
     if [ -f "$path.part" ] && [ "$(stat -c %s "$path.part")" -ge "$bytes" ]; then rm -f "$path.part"; fi
-    curl --fail --silent --show-error --location --retry 8 --retry-all-errors --retry-delay 2 --speed-time 60 --speed-limit 1000 \
-      "${token[@]}" --continue-at - --output "$path.part" "${HF_ENDPOINT:-https://huggingface.co}/$repo/resolve/$revision/$name" >&2 </dev/null
+    # Tried again here and not by curl, which would begin a file anew.
+    local try
+    for try in 1 2 3 4 5 6 7 8; do
+      if curl --fail --silent --show-error --location --speed-time 60 --speed-limit 1000 "${token[@]}" --continue-at - \
+        --output "$path.part" "${HF_ENDPOINT:-https://huggingface.co}/$repo/resolve/$revision/$name" >&2 </dev/null; then break; fi
+      [ "$try" -lt 8 ] || return 1
+      sleep "$((try < 5 ? try : 15))"
+    done
     mv -f "$path.part" "$path"
   done
 }
@@ -161,11 +168,13 @@ sums=$(ask 'for f in m["files"]: print(f["sha256"], f["name"], sep="  ")')
 extra=$(find "$models" -type f ! -name '*.part' -printf '%P\n' | { grep -vxF -f <(cut -f1 <<<"$names") || true; })
 [ -z "$extra" ] || fail "files that the manifest does not name lie beside the weights: $(head -3 <<<"$extra" | tr '\n' ' ')"
 rm -f "$models"/*.part
+verified=yes
 # shellcheck disable=SC2016  # $1 is the inner shell's
-wrong=$(cd "$models"; xargs -d '\n' -P "$(nproc)" -n 1 sh -c 'printf "%s\n" "$1" | sha256sum --check --quiet - 2>&1' sh <<<"$sums" || :)
-if [ -n "$wrong" ]; then
+wrong=$(cd "$models" && xargs -d '\n' -P "$(nproc)" -n 1 sh -c 'printf "%s\n" "$1" | sha256sum --check --quiet - 2>&1' sh <<<"$sums") || verified=no
+if [ -n "$wrong" ] || [ "$verified" != yes ]; then
   # What is wrong is thrown away, so that the next run fetches it anew.
   while IFS= read -r name; do rm -f "${models:?}/$name"; done < <(sed -n 's/: FAILED.*//p' <<<"$wrong")
+  [ -n "$wrong" ] || fail "the files could not be hashed"
   fail "not the bytes that the manifest pins: $(head -3 <<<"$wrong" | tr '\n' ' ')"
 fi
 adapter_sha=$(ask 'a = m.get("adapter") or {}; print(a.get("sha256") or "")')
@@ -188,16 +197,23 @@ flags=(--host 127.0.0.1 --port "$VLLM_PORT" --enable-prefix-caching --enable-pro
   --max-num-queued-reqs "${VLLM_QUEUE:-512}"
   --structured-outputs-config '{"backend":"xgrammar","disable_any_whitespace":true}')
 if [ -n "$has_adapter" ]; then
-  rank=$(python3 -c 'import json, sys; print(max(8, json.load(open(sys.argv[1])).get("r", 16)))' "$adapter/adapter_config.json")
+  rank=$(python3 -c 'import json, sys; r = json.load(open(sys.argv[1])).get("r", 16); print(next(n for n in (8, 16, 32, 64, 128, 256, 320, 512) if n >= r))' "$adapter/adapter_config.json")
   flags+=(--served-model-name "$ENGINE_ID-base" --enable-lora --max-loras 1 --max-lora-rank "$rank" --lora-modules "$ENGINE_ID=$served_adapter")
 else
   flags+=(--served-model-name "$ENGINE_ID")
 fi
-mapfile -t own < <(ask 'for a in m["serve"]["args"]: assert "\n" not in a; print(a)')
-case " ${own[*]:-} " in
-  *" --host"* | *" --port"* | *" --served-model-name"* | *" --api-key"* | *" --trust-remote-code"* | *" --lora-modules"*)
-    fail "serve.args holds a flag that is not the manifest's to set (host, port, name, key, remote code, adapter)" ;;
-esac
+# vLLM takes _ for - and any beginning of a flag that is no other's; so does this.
+ours=$(ask 'for a in m["serve"]["args"]:
+    assert "\n" not in a, a
+    name = a.split("=")[0].replace("_", "-")
+    held = ("--host", "--port", "--served-model-name", "--api-key", "--trust-remote-code", "--lora-modules", "--config", "--model", "--uds",
+            "--middleware", "--enable-tokenizer-info-endpoint", "--allow-credentials", "--root-path", "--ssl-keyfile")
+    exact = ("--max-model-len", "--config-format", "--model-impl", "--model-loader-extra-config")
+    if name.startswith("--") and len(name) > 2 and name not in exact and any(h.startswith(name) or name.startswith(h) for h in held): print(a)')
+[ -z "$ours" ] || fail "serve.args holds a flag that is not the manifest's to set: $(head -1 <<<"$ours")"
+own_text=$(ask 'print("\n".join(m["serve"]["args"]))')
+own=()
+[ -z "$own_text" ] || mapfile -t own <<<"$own_text"
 flags+=("${own[@]}")
 {
   printf 'VLLM_API_KEY=%s\n' "$(cat "$VLLM_API_KEY_FILE")"
@@ -217,7 +233,8 @@ if [ -n "$VLLM_IMAGE" ]; then
   docker=$(command -v docker)
   start=$(quoted "$docker" run --rm --name draftctl-vllm --gpus all --network host --ipc host --env-file "$STATE_DIR/vllm.env" "${mounts[@]}" \
     --entrypoint vllm "$VLLM_IMAGE" serve "$served_models" "${flags[@]}")
-  before="ExecStartPre=-$docker rm --force draftctl-vllm"
+  # Stopping the docker client alone would leave the container there, with the GPU and the port.
+  before="ExecStartPre=-$docker rm --force draftctl-vllm"$'\n'"ExecStop=-$docker stop --time 20 draftctl-vllm"
   environment=""
 else
   start=$(quoted "$VLLM_VENV/bin/vllm" serve "$served_models" "${flags[@]}")
@@ -233,6 +250,7 @@ StartLimitIntervalSec=900
 StartLimitBurst=4
 
 [Service]
+ExecCondition=/bin/sh -c "test \$\$(date +%%s) -lt ${EXPIRES_AT:-99999999999}"
 $environment
 $before
 ExecStart=${start# }
@@ -249,6 +267,7 @@ if cmp -s "$STATE_DIR/unit.new" "$UNIT_DIR/$UNIT" && systemctl is-active --quiet
 else
   install -m 600 "$STATE_DIR/unit.new" "$UNIT_DIR/$UNIT"
   systemctl daemon-reload
+  systemctl enable "$UNIT" >&2
   systemctl reset-failed "$UNIT" 2>/dev/null || true
   systemctl restart "$UNIT"
   detail="started"
@@ -258,10 +277,10 @@ report ok
 # -- ready: the server lists the build, completes, and constrains ----------------------------------------------------------------------
 begin ready
 cat >"$STATE_DIR/warm_up.py" <<'PY'
-"""Ask the server until it answers: the build is listed, a completion of one token, one constrained request. Prints what it found."""
-import json, sys, time, urllib.error, urllib.request
+"""Ask the server once: `up`, or `all`: the build is listed, a completion of one token, one constrained request. Prints what it found."""
+import json, sys, urllib.error, urllib.request
 
-engine, port, key_file, deadline = sys.argv[1], sys.argv[2], sys.argv[3], time.time() + float(sys.argv[4])
+engine, port, key_file, stage = sys.argv[1:]
 key = open(key_file).read().strip()
 
 def ask(path, body=None, timeout=120):
@@ -271,7 +290,6 @@ def ask(path, body=None, timeout=120):
     with urllib.request.urlopen(request, timeout=timeout) as answer:
         return json.loads(answer.read() or b"null")
 
-stage = sys.argv[5]
 if stage == "up":
     try:
         ask("/health", timeout=5)
@@ -296,11 +314,11 @@ if said not in ("yes", "no"):
 print("vLLM " + version)
 PY
 deadline=$(($(date +%s) + READY_TIMEOUT_S))
-until why=$(python3 "$STATE_DIR/warm_up.py" "$ENGINE_ID" "$VLLM_PORT" "$VLLM_API_KEY_FILE" 10 up 2>&1); do
+until why=$(python3 "$STATE_DIR/warm_up.py" "$ENGINE_ID" "$VLLM_PORT" "$VLLM_API_KEY_FILE" up 2>&1); do
   if systemctl is-failed --quiet "$UNIT"; then fail "the server keeps stopping; see its log"; fi
   [ "$(date +%s)" -lt "$deadline" ] || fail "the server has not answered within $READY_TIMEOUT_S s: $(tail -n 1 <<<"$why")"
   sleep 1
 done
-found=$(python3 "$STATE_DIR/warm_up.py" "$ENGINE_ID" "$VLLM_PORT" "$VLLM_API_KEY_FILE" 180 all 2>&1) || fail "$(tail -n 1 <<<"$found")"
+found=$(python3 "$STATE_DIR/warm_up.py" "$ENGINE_ID" "$VLLM_PORT" "$VLLM_API_KEY_FILE" all 2>&1) || fail "$(tail -n 1 <<<"$found")"
 detail=$found
 report ok

@@ -267,6 +267,8 @@ class CloudServer:
                 tags = [self._tag(tag) for tag in sorted(self.tags)]
                 return 200, {"tags": tags, **_links(), "meta": {"total": len(tags)}}
             case ("POST", "tags"):
+                if not re.fullmatch(r"[a-zA-Z0-9_\-:]+", body["name"]):
+                    return 422, {"id": "unprocessable_entity", "message": "Name contains invalid characters"}
                 self.tags.add(body["name"])
                 return 201, {"tag": self._tag(body["name"])}
             case ("POST", "tags", tag, "resources"):
@@ -283,6 +285,8 @@ class CloudServer:
                 return 204, None
             case ("GET", "firewalls"):
                 return 200, {"firewalls": self.firewalls, **_links(), "meta": {"total": len(self.firewalls)}}
+            case ("POST", "firewalls") if not body.get("name"):
+                return 422, {"id": "unprocessable_entity", "message": "name is required"}
             case ("POST", "firewalls"):
                 wall = {
                     "id": "bb4b2611-3d72-467b-8602-280330ecd65c",

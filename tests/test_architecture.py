@@ -27,8 +27,8 @@ gpu.manager
 gpu.hosted
 gpu.script gpu.making
 gpu.desk
-gpu.budget gpu.reap gpu.node gpu.forward gpu.curve
-gpu.advice gpu.digitalocean
+gpu.outlook gpu.reap gpu.node gpu.forward gpu.curve
+gpu.budget gpu.advice gpu.digitalocean
 gpu.simulate gpu.clairvoyant gpu.transport gpu.scopes gpu.readiness gpu.ssh gpu.keys
 store.people store.backup store.engines store.views store.leases
 store.results

@@ -228,7 +228,7 @@ def test_names_and_tags_are_legal_for_every_engine_and_owner() -> None:
     for owner in ("", "a b", "do-gpu-x_2026-06-29.1", "ö", "a" * 200):
         with pytest.raises(UsageError):
             lease_tags(owner, lease, 1)
-    assert expiry_of(["draftctl-exp-5", "draftctl-exp-x", "draftctl-exp-9", "draftctl-exp-²"]) == 5
+    assert expiry_of(["draftctl-exp-5", "draftctl-exp-x", "draftctl-exp-9", "draftctl-exp-²"]) == 9
 
 
 def test_user_data_is_small_and_refused_when_it_is_not() -> None:
@@ -260,12 +260,17 @@ def test_the_firewall_opens_port_22_and_nothing_else(cloud: CloudServer) -> None
 def test_missing_scopes_are_found_without_changing_anything(cloud: CloudServer) -> None:
     assert [scope.name for scope in scopes(account(cloud)) if not scope.there] == []
     assert cloud.live == []
+    assert all("no tag!" in text or "firewalls" in text for text in cloud.violations), (
+        "only what is meant to be refused"
+    )
+    cloud.violations.clear()
     cloud.denied = {("POST", "droplets"), ("DELETE", "tags"), ("GET", "firewalls")}
     assert [scope.name for scope in scopes(account(cloud)) if not scope.there] == [
         "droplet:create",
         "tag:delete",
         "firewall:read",
     ]
+    cloud.violations.clear()
 
 
 # -- the sweep -------------------------------------------------------------------------------------------------------------------------

@@ -111,7 +111,19 @@ def test_what_makes_a_phase_fail(sandbox: Sandbox, changed: dict[str, str], phas
     assert words in sandbox.phases()[-1]["detail"], sandbox.phases()[-1]
 
 
-@pytest.mark.parametrize("flag", ["--host=0.0.0.0", "--trust-remote-code", "--api-key=x", "--served-model-name"])
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--host=0.0.0.0",
+        "--trust-remote-code",
+        "--api-key=x",
+        "--served-model-name",
+        "--trust_remote_code",
+        "--trust-remote",
+        "--served_model",
+        "--config=x",
+    ],
+)
 def test_flags_that_are_not_the_manifests_to_set(sandbox: Sandbox, flag: str) -> None:
     place = Sandbox(sandbox.home.parent / "other", sandbox.hub, args=[flag])
     assert place.run().returncode == 1
@@ -146,6 +158,17 @@ def test_a_hub_token_goes_along_and_is_thrown_away(sandbox: Sandbox) -> None:
     assert "Bearer hf_secret" in sandbox.hub.tokens
     assert not token.exists()
     assert "hf_secret" not in done.stderr + done.stdout
+
+
+def test_hashing_that_dies_verifies_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
+    killed = tmp_path / "killed" / "sha256sum"
+    killed.parent.mkdir()
+    killed.write_text("#!/bin/sh\nkill -9 $$\n")
+    killed.chmod(0o755)
+    done = sandbox.run(PATH=f"{killed.parent}:{sandbox.stand_ins['PATH']}")
+    assert done.returncode == 1
+    assert sandbox.phases()[-1]["phase"] == "verify"
+    assert not (sandbox.home / "restarts").exists()
 
 
 def test_names_that_leave_the_folder_are_refused(sandbox: Sandbox) -> None:

@@ -110,7 +110,8 @@ def draft(
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="Draft ID anew though it has a draft.")] = False,
     gpu: Annotated[
-        str | None, typer.Option(metavar="auto", help="auto: rent a GPU when work is due, and give it back.")
+        str | None,
+        typer.Option(metavar="auto|off", help="auto: rent a GPU when work is due, and give it back. [default: off]"),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -131,14 +132,14 @@ def draft(
             as_json=as_json,
         )
         return
-    if gpu not in (None, "auto"):
-        raise UsageError(f"--gpu is {gpu!r}; it can be auto.")
+    if gpu not in (None, "auto", "off"):
+        raise UsageError(f"--gpu is {gpu!r}; it can be auto or off.")
     from draftctl.heartbeat import beating
 
     taken = _take(ctx, source) if source else None
     with beating(settings_of(ctx).values.heartbeat.draft):
         options = _options(ctx, engine=engine, limit=limit, in_flight=max_in_flight, dirty=allow_dirty)
-        drafted = _run if gpu is None else _tick
+        drafted = _tick if gpu == "auto" else _run
         _print_run(drafted(ctx, options, taken, as_json=as_json), as_json=as_json)
 
 
@@ -164,12 +165,15 @@ def _options(
 
 def _run(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None", *, as_json: bool) -> "RunResult":
     """Draft without renting: at GPU_INFERENCE_URL, or on a droplet that is up."""
+    from dataclasses import replace
+
     from draftctl.cli.ready import on_lease
     from draftctl.service import run
 
     settings = settings_of(ctx)
-    with _listening(taken, as_json=as_json) as listeners, on_lease(settings, options) as leased:
+    with _listening(taken, as_json=as_json) as shown, on_lease(settings, options) as leased:
         options, address = leased
+        listeners = shown
         maker = engine_maker(settings)
         if address is not None:
             url, key = address
@@ -177,6 +181,11 @@ def _run(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None",
             def maker(engine_id: str, manifest: "Manifest | None") -> "Engine":
                 return served_engine(settings, engine_id, manifest, url, key)
 
+        if options.lease is not None:
+            from draftctl.store.leases import end_asked
+
+            lease_id = options.lease
+            listeners = replace(shown, stop_when=lambda connection: end_asked(connection, lease_id))
         return run(root_of(ctx), settings.database, options, maker, taken=taken, listeners=listeners)
 
 
@@ -186,6 +195,7 @@ def _tick(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None"
 
     from draftctl.cli.ready import needs_renting
     from draftctl.cli.rental import load_build, managing
+    from draftctl.engine_id import TEMPLATE
     from draftctl.residence import Residence
 
     settings = settings_of(ctx)
@@ -196,7 +206,7 @@ def _tick(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None"
         _listening(taken, as_json=as_json) as listeners,
         managing(settings, options.command, narrate if on_terminal() else None) as manager,
     ):
-        return Residence(
+        stays = Residence(
             root_of(ctx),
             settings,
             manager,
@@ -204,8 +214,9 @@ def _tick(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None"
             build=lambda: load_build(settings, options.engine or "", allow_dirty=options.allow_dirty),
             engine=partial(served_engine, settings),
             listeners=listeners,
-            taken=taken,
+            taken=None if options.engine == TEMPLATE else taken,
         ).tick()
+    return _run(ctx, options, taken, as_json=as_json) if options.engine == TEMPLATE else stays
 
 
 @contextmanager

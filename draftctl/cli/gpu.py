@@ -190,15 +190,12 @@ def hold(ctx: typer.Context, keep: For = "1h", as_json: JsonFlag = False) -> Non
 
 
 def _extend(settings: "Settings", lease: "Lease", until: float) -> None:
-    """Give the droplet its later expiry before the earlier tag is taken away: between the two it is never without one."""
+    """Give the droplet its later expiry on the droplet itself; of several the latest counts."""
     from draftctl.gpu.cloud import TAG
 
     if lease.droplet_id is None:
         raise UsageError("The droplet is not there yet.", hint="Try again when `draftctl gpu status` shows it.")
-    cloud = open_cloud(settings)
-    cloud.add_tags(lease.droplet_id, [f"{TAG}-exp-{int(until)}"])
-    if int(until) != int(lease.expires_at):
-        cloud.drop_tags([f"{TAG}-exp-{int(lease.expires_at)}"])
+    open_cloud(settings).add_tags(lease.droplet_id, [f"{TAG}-exp-{int(until)}"])
 
 
 def reap(

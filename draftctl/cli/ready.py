@@ -45,17 +45,22 @@ def on_lease(settings: "Settings", options: "RunOptions") -> Iterator[tuple["Run
         if lease is None or settings.values.inference.url or not usable:
             yield options, None
         else:
+            from draftctl.gpu.budget import SERVICE_S
             from draftctl.gpu.desk import lease_address
             from draftctl.gpu.forward import Forward
             from draftctl.gpu.keys import LeaseFiles
             from draftctl.gpu.ssh import connect
 
             held = lease
+            lease_s = max(0.0, held.expires_at - time.time() - SERVICE_S)
             with Forward(
                 lambda: connect(lease_address(settings.database, settings.values.gpu, held)),
                 settings.values.gpu.remote_port,
             ) as forward:
-                found = replace(options, lease=held.id, attested=held.attested or "name", endpoints="gpu lease")
+                limits = replace(options.limits, time_budget_s=lease_s, drain_s=SERVICE_S)
+                found = replace(
+                    options, limits=limits, lease=held.id, attested=held.attested or "name", endpoints="gpu lease"
+                )
                 yield found, (forward.url, LeaseFiles(settings.database, held.id).api_key)
             with transaction(connection):
                 leases.change(connection, held.id, last_work_at=time.time())

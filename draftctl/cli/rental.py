@@ -76,6 +76,7 @@ def load_build(settings: "Settings", engine_id: str, *, allow_dirty: bool = Fals
     manifest = load_manifest(take_snapshot(settings.root, working_tree=allow_dirty), engine_id)
     if manifest is None:
         raise UsageError("The template engine needs no GPU.")
+    on_host = settings.values.gpu.provision_on == "host"
     lacking = [
         what
         for there, what in (
@@ -86,7 +87,9 @@ def load_build(settings: "Settings", engine_id: str, *, allow_dirty: bool = Fals
         )
         if not there
     ]
-    if lacking and settings.values.gpu.provision_on == "droplet":
+    if on_host:  # the host's script has its own ways; what it will cost must be known all the same
+        lacking = [] if manifest.droplet.candidates else lacking[-1:]
+    if lacking:
         raise UsageError(
             f"engines/{engine_id}.yaml lacks what a GPU is rented for: {'; '.join(lacking)}.",
             hint="Add it and commit. Nothing was rented.",

@@ -36,19 +36,20 @@ def status(ctx: typer.Context, as_json: JsonFlag = False) -> None:
 def gpu_status(ctx: typer.Context, settings: "Settings") -> dict[str, Any]:
     """Return the state of the GPU: the fields that scripts read, and what a person asks."""
     from draftctl.gpu.budget import spent_today_and_month
-    from draftctl.residence import public_state
+    from draftctl.gpu.outlook import public_state
     from draftctl.store import jobs, leases
 
     now = time.time()
     with database(ctx) as connection:
         lease = leases.open_lease(connection)
-        waits = jobs.backlog(connection, max_attempts=settings.values.batch.max_attempts)
+        waits = jobs.backlog(connection)
         today, month = spent_today_and_month(connection, now)
         failed, _ = leases.failed_starts(connection)
         troubles = leases.last_troubles(connection)
+        known = jobs.setting(connection, "gpu_state") is None
     gpu = settings.values.gpu
     value = {
-        "state": public_state(lease),
+        "state": public_state(lease, known=known),
         "lease": lease.id if lease else None,
         "backlog": waits.count,
         "oldest_wait_s": round(max(0.0, now - waits.arrivals[0])) if waits.arrivals else 0,

@@ -13,7 +13,8 @@ from draftctl.errors import DraftctlError, UsageError
 from draftctl.gpu.budget import budget_left, measured_limits, prices
 from draftctl.gpu.cloud import Cloud, CloudError, Offer
 from draftctl.gpu.making import Asked, NoDroplet
-from draftctl.gpu.policy import Observed, cost_usd, decide, latest_start
+from draftctl.gpu.outlook import observe
+from draftctl.gpu.policy import cost_usd, decide
 from draftctl.gpu.reap import Swept, sweep
 from draftctl.store import jobs, leases
 from draftctl.store.db import transaction
@@ -34,6 +35,10 @@ def ask_first(settings: "Settings", manager: "Manager", build: "Build", *, held_
     lease = leases.open_lease(connection)
     if lease is not None and lease.engine_id != build.engine_id:
         raise UsageError(f"A GPU is up for {lease.engine_id}.", hint="`draftctl gpu down` ends it first.")
+    if lease is not None and lease.state == "releasing":
+        raise UsageError(
+            "The last droplet is still being destroyed.", hint="`draftctl gpu down` sees it gone; then start anew."
+        )
     if lease is not None:
         return []
     if (why := jobs.paused(connection)) is not None:
@@ -120,6 +125,10 @@ def _ask(
     left = budget_left(connection, settings.values.gpu, now)
     price = max((offer.price_per_hour for offer in offers), default=0.0)
     most = cost_usd(held_s, price, limits)
+    if not offers:
+        raise UsageError(
+            "What it would cost is not known, so nothing is started.", hint="`draftctl gpu plan` says why."
+        )
     if offers:
         first = offers[0]
         others = (
@@ -235,24 +244,14 @@ def plan_of(settings: "Settings", connection: sqlite3.Connection, cloud: Cloud, 
     now = time.time()
     limits = measured_limits(connection, settings)
     offers, reasons = prices(cloud, build.manifest)
-    waits = jobs.backlog(connection, max_attempts=settings.values.batch.max_attempts)
     left = budget_left(connection, settings.values.gpu, now)
     lease = leases.open_lease(connection)
     price = max((offer.price_per_hour for offer in offers), default=None)
     session = cost_usd(limits.provision_s + limits.service_s, price, limits) if price else None
-    decision = decide(
-        Observed(
-            now=now,
-            backlog=waits.count,
-            oldest=waits.oldest,
-            latest_start=latest_start(waits.arrivals, limits),
-            paused=jobs.paused(connection) is not None,
-            failed_starts=leases.failed_starts(connection)[0],
-            price_per_hour=price,
-            budget_left_usd=left,
-        ),
-        limits,
+    seen = observe(
+        connection, settings.values.gpu, limits, lease, now=now, engine_id=build.engine_id, price=lambda: price
     )
+    decision = decide(seen, limits)
     return {
         "engine": build.engine_id,
         "offers": [{"size": o.size, "region": o.region, "price_per_hour": o.price_per_hour} for o in offers],
@@ -261,9 +260,9 @@ def plan_of(settings: "Settings", connection: sqlite3.Connection, cloud: Cloud, 
         "measured_boots": len(leases.boots(connection)),
         "session_cost_usd": round(session, 4) if session is not None else None,
         "left_usd": round(left, 4),
-        "backlog": waits.count,
+        "backlog": seen.backlog,
         "up": lease.id if lease else None,
-        "action": "go on with the open lease" if lease else decision.action,
+        "action": decision.action,
         "reason": decision.reason,
         "wake_at": leases.iso(decision.wake_at),
     }

@@ -172,10 +172,12 @@ def backup(
 
     Example: draftctl backup
     """
+    from draftctl.heartbeat import beating
     from draftctl.store.backup import back_up
 
-    path = settings_of(ctx).database
-    with database(ctx) as connection:
+    settings = settings_of(ctx)
+    path = settings.database
+    with beating(settings.values.heartbeat.backup), database(ctx) as connection:
         done = back_up(connection, folder or path.parent / "backups", keep=keep)
     value = {"path": str(done.path), "bytes": done.bytes, "rows": done.rows, "head": done.head}
     emit(

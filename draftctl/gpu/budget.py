@@ -52,7 +52,6 @@ def day_and_month(now: float) -> tuple[float, float]:
 
 def spent_today_and_month(connection: sqlite3.Connection, now: float) -> tuple[float, float]:
     """Return what was spent since the day and since the month began, the open lease included (US dollars)."""
-    now = max(now, leases.latest_seen(connection))
     day, month = day_and_month(now)
     return leases.spent(connection, since=day, now=now), leases.spent(connection, since=month, now=now)
 

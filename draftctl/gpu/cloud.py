@@ -20,7 +20,7 @@ Refusal = Literal["capacity", "entitlement", "limit", "invalid"]
 class CloudError(DraftctlError):
     """The cloud refused, or could not be reached.
 
-    `status` is the HTTP status (None: no answer), `word` and `said` what the body says, `unknown_outcome` that the call may have been
+    `status` is the HTTP status (None: no answer), `said` what the body says, `unknown_outcome` that the call may have been
     carried out all the same.
     """
 
@@ -29,7 +29,6 @@ class CloudError(DraftctlError):
         message: str,
         *,
         status: int | None = None,
-        word: str = "",
         said: str = "",
         request_id: str | None = None,
         retry_after_s: float | None = None,
@@ -39,7 +38,6 @@ class CloudError(DraftctlError):
     ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
-        self.word = word
         self.said = said
         self.request_id = request_id
         self.retry_after_s = retry_after_s
@@ -49,7 +47,7 @@ class CloudError(DraftctlError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudDroplet:
-    """A droplet as the cloud reports it. `created_at` and `now` are unix seconds by the cloud's own clock; `address` its public IPv4."""
+    """A droplet as the cloud reports it. `created_at` is in unix seconds by the cloud's own clock, `address` its public IPv4."""
 
     id: int
     name: str
@@ -116,7 +114,7 @@ class Cloud(Protocol):
         ...
 
     def drop_tags(self, tags: Iterable[str]) -> None:
-        """Remove tags that nothing bears any more."""
+        """Remove tags from the account; whoever bears one loses it, so only what nothing bears."""
         ...
 
     def idle_tags(self) -> list[str]:
@@ -175,9 +173,9 @@ def lease_of(droplet: CloudDroplet) -> str | None:
 
 
 def expiry_of(tags: Iterable[str]) -> float | None:
-    """Return when a droplet is to be gone (unix seconds), as its tags say; the earliest where there are several."""
+    """Return when a droplet is to be gone (unix seconds), as its tags say; the latest where it was given more time."""
     found = [expiry for tag in tags if (expiry := tag_expiry(tag)) is not None]
-    return min(found, default=None)
+    return max(found, default=None)
 
 
 def tag_expiry(tag: str) -> float | None:

@@ -137,7 +137,8 @@ class Desk:
         end = self.clock() if at is None else at
         if made:
             try:
-                self.cloud.drop_tags(lease_tags(self.settings.owner, lease.id, lease.expires_at)[2:])
+                own = lease_tags(self.settings.owner, lease.id, lease.expires_at)[2:]
+                self.cloud.drop_tags(set(own) & set(self.cloud.idle_tags()))
             except CloudError as error:
                 self.event(lease, "tags_left", {"why": error.message})
         cost = lease.cost_until(end) if made else 0.0

@@ -1,7 +1,7 @@
 """A port on loopback that leads through SSH to the server on the droplet's own loopback; it connects anew when the connection drops."""
 
 import contextlib
-import select
+import selectors
 import socket
 import threading
 import time
@@ -88,16 +88,24 @@ class Forward:
 
 def _pump(client: socket.socket, channel: paramiko.Channel) -> None:
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    ends: list[Any] = [client, channel]
-    while True:
-        ready, _, _ = select.select(ends, [], [])
-        if client in ready:
-            data = client.recv(CHUNK)
-            if not data:
-                return
-            channel.sendall(data)
-        if channel in ready:
-            data = channel.recv(CHUNK)
-            if not data:
-                return
-            client.sendall(data)
+    ends = selectors.DefaultSelector()  # select() ends at 1,024 descriptors
+    ends.register(client, selectors.EVENT_READ)
+    ends.register(channel, selectors.EVENT_READ)
+    with ends:
+        while _pass_on(client, channel, {key.fileobj for key, _ in ends.select()}):
+            pass
+
+
+def _pass_on(client: socket.socket, channel: paramiko.Channel, ready: set[Any]) -> bool:
+    """Pass on what has come; say whether both ends still stand."""
+    if client in ready:
+        data = client.recv(CHUNK)
+        if not data:
+            return False
+        channel.sendall(data)
+    if channel in ready:
+        data = channel.recv(CHUNK)
+        if not data:
+            return False
+        client.sendall(data)
+    return True

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import paramiko
+
 from draftctl.errors import UsageError
 from draftctl.gpu import node
 from draftctl.gpu.cloud import CloudDroplet, droplet_name, is_ours, lease_tags
@@ -63,12 +65,17 @@ def not_adoptable(droplet: CloudDroplet | None, before: Iterable[int], intent_at
     return None
 
 
-def begin_on_host(desk: Desk, lease: Lease, build: Build, user_data: str, client_public: str) -> Lease:
-    """Write down what exists, then run the script on the host. Raises NoDroplet when the host cannot be used."""
+def begin_on_host(
+    desk: Desk, lease: Lease, build: Build, user_data: str, client_public: str, *, price: float | None
+) -> Lease:
+    """Write down what exists, then run the script on the host. Raises NoDroplet when the host cannot be used.
+
+    `price` is what the dearest candidate costs an hour; it counts until the droplet's own is known.
+    """
     before = sorted({droplet.id for droplet in desk.cloud.list_all()})
     now = desk.clock()
     cloud_now = desk.cloud.time or now
-    lease = desk.change(lease, tried=json.dumps([before, cloud_now]), created_at=now)
+    lease = desk.change(lease, before=json.dumps([before, cloud_now]), created_at=now, price_per_hour=price)
     place = _place(desk, lease)
     tags = lease_tags(desk.settings.owner, lease.id, lease.expires_at)
     more = [
@@ -89,11 +96,17 @@ def begin_on_host(desk: Desk, lease: Lease, build: Build, user_data: str, client
     return desk.lease(lease.id)
 
 
+def stop_on_host(desk: Desk, lease: Lease) -> None:
+    """End the script on the host; where that cannot be done, a droplet that it makes is found by its tags."""
+    with contextlib.suppress(SshError, HostKeyMismatch, UsageError), contextlib.closing(_login(desk)) as ssh:
+        node.stop(ssh, _place(desk, lease), lease=lease.id)
+
+
 def follow_host(desk: Desk, lease: Lease) -> Lease:
     """See how the script on the host stands; adopt the droplet that it names."""
     try:
         with contextlib.closing(_login(desk)) as ssh:
-            state = node.progress(ssh, _place(desk, lease))
+            state = node.progress(ssh, _place(desk, lease), lease=lease.id)
             line = node.last_line(ssh, _place(desk, lease)) if state.exit_code is not None else ""
             desk.tell(state)
             if state.exit_code is None:
@@ -110,7 +123,7 @@ def follow_host(desk: Desk, lease: Lease) -> Lease:
 
 
 def _adopt(desk: Desk, lease: Lease, state: node.Progress, named: Named | None) -> Lease:
-    before, asked_at = lease.tried or ((), lease.intent_at)
+    before, asked_at = lease.before or ((), lease.intent_at)
     droplet = _find(desk, named)
     why = not_adoptable(droplet, before, asked_at)
     if droplet is None or why is not None:
@@ -130,7 +143,7 @@ def _adopt(desk: Desk, lease: Lease, state: node.Progress, named: Named | None) 
         size=droplet.size,
         region=droplet.region,
         address=droplet.address,
-        price_per_hour=price,
+        price_per_hour=price or lease.price_per_hour,
         ssh_at=desk.clock(),
         attested="weights" if verified else "name",
     )
@@ -149,9 +162,10 @@ def _alarm(desk: Desk, lease: Lease, why: str) -> Lease:
     """Give the lease up and say so; nothing is deleted, because nothing says that it is ours."""
     desk.event(lease, "alarm", {"why": why})
     desk.warn(
-        f"ALARM: {why}. Nothing was adopted and nothing deleted: look into the console whether a droplet was made, and end it there."
+        f"ALARM: {why}. Nothing was adopted and nothing deleted: look into the console whether a droplet was made, and end it there. "
+        "Nothing more is started until `draftctl gpu up`."
     )
-    return desk.close(lease, "failed", why)
+    return desk.close(lease, "alarm", why)
 
 
 def _place(desk: Desk, lease: Lease) -> str:
@@ -183,11 +197,7 @@ def host_address(desk: Desk) -> Address:
 def _known(host: str, port: str) -> tuple[str, ...]:
     """Return the host's keys from the user's known_hosts: somebody has looked at them once."""
     name = f"[{host}]:{port}" if port and port != "22" else host
+    known = paramiko.HostKeys()
     with contextlib.suppress(OSError):
-        lines = (Path.home() / ".ssh" / "known_hosts").read_text().splitlines()
-        return tuple(
-            " ".join(parts[1:3])
-            for line in lines
-            if len(parts := line.split()) >= 3 and name in parts[0].split(",")  # noqa: PLR2004
-        )
-    return ()
+        known.load(str(Path.home() / ".ssh" / "known_hosts"))
+    return tuple(f"{kind} {key.get_base64()}" for kind, key in (known.lookup(name) or {}).items())

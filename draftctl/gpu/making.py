@@ -23,6 +23,7 @@ from draftctl.store import leases
 from draftctl.store.db import transaction
 from draftctl.store.leases import Lease
 
+_TOO_MANY = 429
 SETTLE_S = 120.0  # how long a create call whose answer was lost may take to show in a list
 
 
@@ -121,7 +122,7 @@ def _refused(desk: Desk, lease: Lease, offer: Offer, error: CloudError, line: st
     """Note a refusal. Only where another size or region may be had does it go on; else raises NoDroplet."""
     kind = refusal_of(error)
     desk.event(lease, "refused", {"size": offer.size, "region": offer.region, "kind": kind, "said": error.said})
-    if error.status is None:
+    if error.status in (None, _TOO_MANY):
         desk.close(lease, "unreachable", line)
         raise NoDroplet(
             f"The cloud cannot be reached: {error.message}", hint="Nothing was made; it is tried again."

@@ -12,15 +12,16 @@ from draftctl.failpoints import reach
 from draftctl.gpu import node
 from draftctl.gpu.cloud import CloudError, Offer
 from draftctl.gpu.desk import Build, Desk
-from draftctl.gpu.hosted import begin_on_host, follow_host, host_address
+from draftctl.gpu.hosted import begin_on_host, follow_host, host_address, stop_on_host
 from draftctl.gpu.keys import new_key
-from draftctl.gpu.making import Asked, begin, create, look_for
+from draftctl.gpu.making import SETTLE_S, Asked, begin, create, look_for
 from draftctl.gpu.readiness import not_ready
 from draftctl.gpu.script import send_and_start
 from draftctl.gpu.ssh import HostKeyMismatch, Ssh, SshError, connect
 from draftctl.store.leases import Lease
 
 VANISH_S = 60.0  # how long a droplet that was promised may be missing before it counts as gone
+SWEEP_S = 900.0  # within how long of its expiry the sweep takes a droplet
 RECONNECT_S = 20.0  # how long the SSH server may take to come back with its new key
 
 
@@ -36,7 +37,8 @@ class Manager:
             host_address(self.desk)  # what is missing there is said before anything is written down
         lease, user_data, client_public = begin(self.desk, build, asked)
         if self.desk.settings.provision_on == "host":
-            return begin_on_host(self.desk, lease, build, user_data, client_public)
+            price = max((offer.price_per_hour for offer in offers), default=None)
+            return begin_on_host(self.desk, lease, build, user_data, client_public, price=price)
         return create(self.desk, lease, build, offers, user_data)
 
     def advance(self, lease: Lease) -> Lease:
@@ -61,6 +63,8 @@ class Manager:
         """Decide that the droplet goes, and ask for it."""
         desk = self.desk
         desk.unlink()
+        if lease.state == "provisioning" and lease.droplet_id is None:
+            stop_on_host(desk, lease)
         now = desk.clock()
         lease = desk.move(
             lease, "releasing", release_at=now, release_reason=detail[:500], outcome=outcome, detail=detail[:500]
@@ -139,7 +143,7 @@ class Manager:
         place = desk.settings.state_dir
         try:
             ssh = desk.link(lease).ssh()
-            state = node.progress(ssh, place)
+            state = node.progress(ssh, place, lease=lease.id)
             if (
                 not state.running and state.exit_code is None
             ):  # never started, or the droplet was rebooted: it goes on where it was
@@ -169,7 +173,8 @@ class Manager:
         if why is not None:
             desk.event_once(lease, "not_ready", {"why": why})
             return lease
-        lease = desk.move(lease, "ready", ready_at=desk.clock(), last_work_at=desk.clock())
+        now = desk.clock()
+        lease = desk.move(lease, "ready", ready_at=now, last_work_at=now)
         reach("gpu.after_ready")
         desk.say("Ready.")
         return lease
@@ -179,6 +184,8 @@ class Manager:
         desk = self.desk
         if desk.destroy_all(lease) or desk.get(lease) is not None:
             return lease
+        if lease.droplet_id is None and desk.clock() - (lease.release_at or 0) < SETTLE_S:
+            return lease  # a script on a host may have asked for one just before it was stopped
         gone_at = desk.clock()
         desk.sleep(min(1.0, desk.settings.poll_interval))
         if desk.get(lease) is not None or desk.tagged(lease):
@@ -192,6 +199,10 @@ class Manager:
         young = desk.clock() - (lease.created_at or lease.intent_at) < VANISH_S
         if (young and lease.state == "booting") or desk.tagged(lease):
             return lease
+        now = desk.clock()
+        if now >= lease.expires_at:  # the sweep has taken it; when, is known to its next turn
+            outcome = "served" if lease.ready_at is not None else "failed"
+            return desk.close(lease, outcome, "its time was up", at=min(now, lease.expires_at + SWEEP_S))
         desk.warn("The cloud no longer knows the droplet.")
         return desk.close(lease, "failed", "the droplet vanished")
 

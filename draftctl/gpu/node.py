@@ -58,6 +58,14 @@ exit 4
 """
 
 
+_BOOT = "/proc/sys/kernel/random/boot_id"
+_ALIVE = f'{{ [ -s pid ] && [ "$(cat boot 2>/dev/null)" = "$(cat {_BOOT})" ] && kill -0 "$(cat pid)" 2>/dev/null; }}'
+
+
+def _mine(lease: str) -> str:
+    return f'[ "$(cat lease 2>/dev/null)" = {shlex.quote(lease)} ]'
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
     """One line of the script's report: which phase, how it stands, how long it took (seconds), and a detail."""
@@ -76,11 +84,6 @@ class Progress:
     strange: tuple[str, ...]
     running: bool
     exit_code: int | None
-
-    @property
-    def started(self) -> bool:
-        """Say whether the script was ever started."""
-        return self.running or self.exit_code is not None
 
     @property
     def failed(self) -> str | None:
@@ -114,27 +117,35 @@ def upload(ssh: Ssh, state_dir: str, files: Mapping[str, bytes], *, api_key: str
     ssh.put(f"{state_dir}/api.key", api_key.encode())
 
 
-def start(ssh: Ssh, state_dir: str, script: str, environment: Iterable[tuple[str, str]]) -> None:
-    """Start the script detached, so that it outlives this connection and this program; a second start while it runs does nothing."""
-    place = shlex.quote(state_dir)
+def start(ssh: Ssh, state_dir: str, script: str, environment: Iterable[tuple[str, str]], *, lease: str) -> None:
+    """Start the script detached, so that it outlives this connection and this program; a second start while it runs does nothing.
+
+    What an earlier lease has left there (a snapshot carries it) is no report of this one.
+    """
+    place, mine = shlex.quote(state_dir), shlex.quote(lease)
     inner = (
-        f"cd {place} && rm -f exit && echo $$ > pid && "
+        f'cd {place} && rm -f exit && {{ [ "$(cat lease 2>/dev/null)" = {mine} ] || rm -f phases.jsonl; }} && echo {mine} > lease && '
+        f"cat {_BOOT} > boot && echo $$ > pid && "
         f"{{ {shell_environment(list(environment))} bash {shlex.quote(script)} < /dev/null > provision.out 2> provision.log; "
         "echo $? > exit.new; mv -f exit.new exit; }"
     )
-    running = f'[ -s {place}/pid ] && kill -0 "$(cat {place}/pid)" 2>/dev/null && [ ! -e {place}/exit ]'
-    ssh.check(f"{running} || setsid nohup sh -c {shlex.quote(inner)} < /dev/null > /dev/null 2>&1 &")
+    running = f"cd {place} && {_mine(lease)} && {_ALIVE} && [ ! -e exit ]"
+    ssh.check(f"{{ {running}; }} || setsid nohup sh -c {shlex.quote(inner)} < /dev/null > /dev/null 2>&1 &")
 
 
-def progress(ssh: Ssh, state_dir: str) -> Progress:
-    """Return how the script stands."""
+def progress(ssh: Ssh, state_dir: str, *, lease: str) -> Progress:
+    """Return how the script of a lease stands; a reboot ends one that ran."""
     place = shlex.quote(state_dir)
     text = ssh.check(
-        f"cd {place} 2>/dev/null || exit 0; cat exit 2>/dev/null || echo none; "
-        '[ -s pid ] && kill -0 "$(cat pid)" 2>/dev/null && echo alive || echo gone; '
+        f"cd {place} 2>/dev/null && {_mine(lease)} || exit 0; cat exit 2>/dev/null || echo none; {_ALIVE} && echo alive || echo gone; "
         f"tail -c {MAX_PHASES_BYTES} phases.jsonl 2>/dev/null || true"
     )
     return read_progress(text)
+
+
+def stop(ssh: Ssh, state_dir: str, *, lease: str) -> None:
+    """End the script, if it is this lease's and runs."""
+    ssh.run(f'cd {shlex.quote(state_dir)} 2>/dev/null && {_mine(lease)} && {_ALIVE} && kill -TERM -- "-$(cat pid)"')
 
 
 def last_line(ssh: Ssh, state_dir: str) -> str:

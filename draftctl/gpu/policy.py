@@ -12,10 +12,11 @@ from typing import Literal
 Gpu = Literal["off", "starting", "up", "releasing", "unknown"]
 Action = Literal["create", "wait", "dispatch", "hold_open", "destroy", "alarm"]
 Reason = Literal[
-    "nothing_waits", "paused", "not_due", "due", "asked", "budget", "price_unknown", "breaker", "cloud_unknown", "booting", "boot_timeout",
+    "nothing_waits", "paused", "not_due", "due", "budget", "price_unknown", "breaker", "cloud_unknown", "booting", "boot_timeout",
     "lifetime", "work", "in_flight", "idle_grace", "paid_for", "held", "drained", "releasing", "told_to_end",
 ]  # fmt: skip
 HOUR_S = 3600.0
+BACK_OFF_S, MAX_BACK_OFF_S = 60.0, 900.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class Limits:
     deep_queue: int = 32
     max_lifetime_s: float = 7200
     provision_s: float = 600
-    boot_timeout_s: float = 1800
+    boot_timeout_s: float = 2700
     service_s: float = 15
     slots: int = 16
     billing_minimum_s: float = 300
@@ -50,7 +51,7 @@ class Observed:
     of the oldest message that waits. `last_work` is when something was last in flight or, before that, when the droplet was made;
     `admitted_until` is the `admit_until` of the decision before this one.
     `budget_left_usd` is what the day and the month still allow, the running session included; `held_until` a person's word to keep it up,
-    `end_now` a person's word to end it.
+    `end_now` a person's word to end it; `expires_at` when the sweep takes the droplet.
     """
 
     now: float
@@ -65,6 +66,7 @@ class Observed:
     last_work: float | None = None
     admitted_until: float | None = None
     held_until: float | None = None
+    expires_at: float | None = None
     end_now: bool = False
     failed_starts: int = 0
     retry_at: float | None = None
@@ -177,7 +179,8 @@ def _end(reason: Reason) -> Decision:
 
 def _hard_end(observed: Observed, limits: Limits, created: float) -> tuple[float, Reason]:
     """Return when the droplet goes whatever it is doing: at the end of its lifetime, or when the money is used up."""
-    by_lifetime = created + limits.max_lifetime_s
+    expires = math.inf if observed.expires_at is None else observed.expires_at
+    by_lifetime = min(created + limits.max_lifetime_s, expires)
     price = observed.price_per_hour or 0.0
     left_s = observed.budget_left_usd / price * HOUR_S if price > 0 else math.inf
     by_budget = observed.now + left_s
@@ -192,6 +195,12 @@ def _paid_until(now: float, created: float, limits: Limits) -> float:
     margin = min(60.0, quantum / 10)
     pieces = max(1, math.ceil((now - created + margin) / quantum))
     return max(created + limits.billing_minimum_s, created + pieces * quantum) - margin
+
+
+def retry_after(failed: int, failed_at: float | None, misses: int, missed_at: float | None) -> float | None:
+    """Return when a start may be tried again after so many that failed, or found no droplet to be had; each time twice as long."""
+    tries, at = (failed, failed_at) if (failed_at or 0) >= (missed_at or 0) else (misses, missed_at)
+    return at + min(MAX_BACK_OFF_S, BACK_OFF_S * 2.0 ** (min(tries, 20) - 1)) if tries and at is not None else None
 
 
 def billed_s(seconds: float, limits: Limits) -> float:

@@ -40,9 +40,10 @@ _PROBES: tuple[tuple[str, str, str, dict[str, Any] | None, str], ...] = (
     ("droplet:create", "droplets", "POST", _BAD_DROPLET, "renting"),
     ("droplet:delete", f"droplets/{NOWHERE}", "DELETE", None, "giving back"),
     ("tag:read", "tags", "GET", None, "which droplets are ours"),
-    ("tag:create", "tags", "POST", {"name": TAG}, "owner, lease and expiry stand in tags"),
+    ("tag:create", "tags", "POST", {"name": "no tag!"}, "owner, lease and expiry stand in tags"),
     ("tag:delete", f"tags/{TAG}-lease-none", "DELETE", None, "the tags of what is gone are removed"),
     ("firewall:read", "firewalls", "GET", None, "the second wall around the droplet"),
+    ("firewall:create", "firewalls", "POST", {}, "the second wall around the droplet"),
 )
 
 

@@ -1,5 +1,6 @@
 """The provisioning script and what it needs, sent to the host and started there. Its contract: `gpu.node`, docs/gpu.md."""
 
+import os
 from collections.abc import Sequence
 
 from draftctl.failpoints import reach
@@ -29,14 +30,17 @@ def send_and_start(
         ("VLLM_PORT", str(desk.settings.remote_port)),
         ("VLLM_API_KEY_FILE", f"{place}/api.key"),
         ("STATE_DIR", place),
-        ("MAX_LIFETIME_S", str(max(60, int(lease.expires_at - desk.clock())))),
+        ("MAX_LIFETIME_S", str(desk.settings.max_lifetime)),
+        ("EXPIRES_AT", str(int((lease.created_at or lease.intent_at) + desk.settings.max_lifetime))),
         *more,
     ]
+    if os.environ.get("HF_ENDPOINT"):
+        environment.append(("HF_ENDPOINT", os.environ["HF_ENDPOINT"]))
     if desk.hf_token:
         files["hf.header"] = f"Authorization: Bearer {desk.hf_token}\n".encode()
         environment.append(("HF_TOKEN_FILE", f"{place}/hf.header"))
     node.upload(ssh, place, files, api_key=desk.files(lease).api_key)
     reach("gpu.after_upload")
-    node.start(ssh, place, SCRIPT, environment)
+    node.start(ssh, place, SCRIPT, environment, lease=lease.id)
     desk.event(lease, "script_started", {"sha256": sha256_text(build.script.hex())})
     reach("gpu.after_start")

@@ -80,8 +80,7 @@ class Ssh:
                 channel.shutdown_write()
                 return _collect(channel, time.monotonic() + timeout_s)
         except (paramiko.SSHException, OSError, EOFError) as error:
-            word = shlex.split(command)[0] if command.strip() else command
-            raise SshError(f"{self.address.host}: {word} could not be run over SSH ({_kind(error)}).") from error
+            raise SshError(f"The SSH connection to {self.address.host} broke off ({_kind(error)}).") from error
 
     def check(self, command: str, *, stdin: bytes = b"", timeout_s: float = COMMAND_S) -> str:
         """Run a command that must succeed; return what it printed. Raises SshError otherwise."""
@@ -124,7 +123,7 @@ def _connect(address: Address, pin: str) -> paramiko.SSHClient:
             address.host,
             port=address.port,
             username=address.user,
-            pkey=paramiko.Ed25519Key.from_private_key(io.StringIO(address.key)),
+            pkey=_private(address),
             look_for_keys=False,
             allow_agent=False,
             timeout=CONNECT_S,
@@ -143,6 +142,15 @@ def _connect(address: Address, pin: str) -> paramiko.SSHClient:
     if transport is not None:
         transport.set_keepalive(KEEPALIVE_S)
     return client
+
+
+def _private(address: Address) -> paramiko.PKey:
+    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
+        with contextlib.suppress(paramiko.SSHException, ValueError):
+            return kind.from_private_key(io.StringIO(address.key))
+    raise SshError(
+        f"The key for {address.user}@{address.host} cannot be read: it must be an OpenSSH key without a password."
+    )
 
 
 def _mismatch(address: Address) -> HostKeyMismatch:

@@ -24,7 +24,6 @@ CONNECT_S, READ_S = 10.0, 30.0
 TRIES = 4
 MAX_WAIT_S = 60.0
 _TOO_MANY, _SERVER = 429, 500
-_DELETE_HAS_NO_BODY = "DELETE"
 logging.getLogger("urllib3").setLevel(logging.WARNING)
 
 
@@ -129,7 +128,6 @@ def _error(method: str, url: str, response: requests.Response) -> CloudError:
     return CloudError(
         f"{place} answered {response.status_code}: {message}" + (f" (request {request_id})" if request_id else ""),
         status=response.status_code,
-        word=str(body.get("id") or ""),
         said=message,
         request_id=str(request_id) if request_id else None,
         retry_after_s=float(retry_after) if retry_after.isdigit() else None,

@@ -214,6 +214,15 @@ def run_lock(path: Path, command: str, *, suffix: str = "lock", wait: bool = Fal
         os.close(descriptor)
 
 
+def is_locked(path: Path) -> bool:
+    """Say whether a run is at work now."""
+    try:
+        with run_lock(path, "look"):
+            return False
+    except LockHeld:
+        return True
+
+
 def lock_holder(path: Path) -> str | None:
     """Say who was last given the run lock, if that process is alive; the lock itself is left alone."""
     try:

@@ -156,12 +156,15 @@ class Backlog:
     fresh: int = 0
 
 
-def backlog(connection: sqlite3.Connection, *, max_attempts: int, limit: int = 5000) -> Backlog:
-    """Return what a run would draft: what waits, and what any next run picks up again."""
+def backlog(connection: sqlite3.Connection, *, held: bool = True, limit: int = 5000) -> Backlog:
+    """Return what waits for an engine; with `held` also what holds because there was none, or no money for one.
+
+    What holds for another reason is picked up by the next run too, but nothing is rented for it alone.
+    """
     rows = connection.execute(
         "SELECT received_at, ingested_at, fence FROM candidates WHERE status IN ('waiting', 'drafting') OR "
-        "(status = 'held' AND attempts < ? AND reopen = ?) ORDER BY seq LIMIT ?",
-        (max_attempts, Reopen.NEXT_RUN, limit),
+        "(?1 AND status = 'held' AND hold_reason IN ('engine_unavailable', 'budget')) ORDER BY seq LIMIT ?2",
+        (held, limit),
     ).fetchall()
     taken = [datetime.fromisoformat(row["ingested_at"]).timestamp() for row in rows]
     written = sorted(

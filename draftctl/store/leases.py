@@ -6,9 +6,9 @@ Times are ISO 8601 text with zone, as everywhere in the tables; `Lease` has them
 import json
 import secrets
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from draftctl.gpu.policy import HOUR_S, Limits, billed_s
@@ -16,7 +16,8 @@ from draftctl.models import canonical_json, sha256_text
 from draftctl.store import audit
 from draftctl.store.db import utc_now
 
-STATES = ("creating", "booting", "provisioning", "warming", "ready", "releasing", "closed")
+SAY_AGAIN_S = 12 * 3600
+ALARM_COUNT = 1_000_000  # more than any limit of failed starts: only a person starts again
 _TIMES = (
     "intent_at", "created_at", "ssh_at", "ready_at", "last_work_at", "expires_at", "held_until", "release_at", "closed_at",
 )  # fmt: skip
@@ -24,7 +25,11 @@ _TIMES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """One lease (times in unix seconds). `outcome` is `served`, `failed` or `never_made` once it is closed."""
+    """One lease (times in unix seconds).
+
+    `outcome`, once it is closed: `served`, `not_needed` (ended before it was ready), `failed`, `alarm` (a host's script made nobody knows
+    what), `never_made`, `no_capacity`, `unreachable`. `before` is, in the host reading, which droplets were there and the cloud's time.
+    """
 
     id: str
     engine_id: str
@@ -56,7 +61,7 @@ class Lease:
     detail: str | None
     cost_usd: float | None
     attested: str | None
-    tried: tuple[Any, ...]
+    before: tuple[Any, ...]
 
     @property
     def by_hand(self) -> bool:
@@ -88,6 +93,11 @@ def iso(at: float | None) -> str | None:
     return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
 
 
+def iso_ago(ago_s: float) -> str:
+    """Return the moment so many seconds ago, as the tables write it."""
+    return (datetime.now(UTC) - timedelta(seconds=ago_s)).isoformat(timespec="milliseconds")
+
+
 def seconds(text: str | None) -> float | None:
     """Return a table's moment in unix seconds."""
     return None if text is None else datetime.fromisoformat(text).timestamp()
@@ -116,7 +126,7 @@ def all_leases(connection: sqlite3.Connection, *, since: float = 0.0) -> list[Le
 def _lease(row: sqlite3.Row) -> Lease:
     values = {key: row[key] for key in row.keys() if key != "seq"}  # noqa: SIM118  (a Row's own `in` looks at values)
     values |= {name: seconds(values[name]) for name in _TIMES}
-    values["tried"] = tuple(json.loads(values["tried"]))
+    values["before"] = tuple(json.loads(values["before"]))
     return Lease(**values)
 
 
@@ -135,15 +145,14 @@ def intend(
     held_until: float | None,
     minimum_s: float,
     quantum_s: float,
-    tried: Sequence[Any] = (),
 ) -> None:
     """Write down that a droplet will be asked for. A second open lease is refused by the table itself."""
     connection.execute(
         "INSERT INTO gpu_leases (id, engine_id, manifest_sha256, state, asked_by, reason, provision_on, host_key, intent_at, expires_at, "
-        "held_until, billing_minimum_s, billing_quantum_s, tried) VALUES (?, ?, ?, 'creating', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "held_until, billing_minimum_s, billing_quantum_s) VALUES (?, ?, ?, 'creating', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             lease_id, engine_id, manifest_sha256, asked_by, reason, provision_on, host_key, iso(now), iso(expires_at), iso(held_until),
-            minimum_s, quantum_s, json.dumps(list(tried)),
+            minimum_s, quantum_s,
         ),
     )  # fmt: skip
     event(connection, lease_id, "intent", {"engine": engine_id, "reason": reason})
@@ -177,11 +186,11 @@ def event(connection: sqlite3.Connection, lease_id: str | None, kind: str, detai
 
 
 def event_once(connection: sqlite3.Connection, lease_id: str | None, kind: str, detail: Mapping[str, Any]) -> bool:
-    """Note something unless it was the last of its kind already; say whether it is new."""
+    """Note something unless it was the last of its kind already, and not long ago; say whether it is new."""
     row = connection.execute(
-        "SELECT detail FROM gpu_events WHERE kind = ? AND lease_id IS ? ORDER BY seq DESC LIMIT 1", (kind, lease_id)
+        "SELECT detail, at FROM gpu_events WHERE kind = ? AND lease_id IS ? ORDER BY seq DESC LIMIT 1", (kind, lease_id)
     ).fetchone()
-    new = row is None or row["detail"] != canonical_json(dict(detail))
+    new = row is None or row["detail"] != canonical_json(dict(detail)) or row["at"] < iso_ago(SAY_AGAIN_S)
     if new:
         event(connection, lease_id, kind, detail)
     return new
@@ -207,6 +216,8 @@ def failed_starts(connection: sqlite3.Connection) -> tuple[int, float | None]:
     for row in rows:
         if row["outcome"] == "served" or row["worked"]:
             break
+        if row["outcome"] == "alarm":
+            return ALARM_COUNT, seconds(row["closed_at"])
         if row["outcome"] == "failed":
             count += 1
             last = last or seconds(row["closed_at"])
@@ -263,7 +274,10 @@ def boots(connection: sqlite3.Connection, *, limit: int = 100) -> list[float]:
 
 
 def spent(connection: sqlite3.Connection, *, since: float, now: float) -> float:
-    """Return what was spent since a moment, in US dollars; a lease that was alive then counts from there on."""
+    """Return what was spent since a moment, in US dollars; a lease that was alive then counts from there on.
+
+    One that ended later than now counts too: a clock that was set back opens no budget.
+    """
     return sum(_share(lease, since, now) for lease in all_leases(connection, since=since))
 
 
@@ -274,12 +288,6 @@ def _share(lease: Lease, since: float, now: float) -> float:
     end = lease.closed_at or now
     length = end - lease.created_at
     return whole if length <= 0 or lease.created_at >= since else whole * max(0.0, end - since) / length
-
-
-def latest_seen(connection: sqlite3.Connection) -> float:
-    """Return the latest moment that is on record: a clock that was set back does not open the budget of a day that is over."""
-    row = connection.execute("SELECT max(at) AS at FROM gpu_events").fetchone()
-    return seconds(row["at"]) or 0.0
 
 
 def costs(connection: sqlite3.Connection, now: float) -> list[dict[str, Any]]:

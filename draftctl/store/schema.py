@@ -183,7 +183,7 @@ CREATE TABLE gpu_leases (
   expires_at TEXT NOT NULL, held_until TEXT, end_asked TEXT,
   release_at TEXT, release_reason TEXT, closed_at TEXT,
   outcome TEXT, detail TEXT, cost_usd REAL,
-  attested TEXT, tried TEXT NOT NULL DEFAULT '[]',
+  attested TEXT, before TEXT NOT NULL DEFAULT '[]',
   CHECK ((state = 'closed') = (closed_at IS NOT NULL))
 );
 CREATE UNIQUE INDEX gpu_one_open_lease ON gpu_leases ((1)) WHERE state <> 'closed';
@@ -199,5 +199,12 @@ ALTER TABLE runs ADD COLUMN lease_id TEXT;
 
 MIGRATIONS: tuple[tuple[str, str], ...] = (("m001_first", _M001), ("m002_chains", _M002), ("m003_gpu", _M003))
 TRIGGERS = frozenset(
-    {"audit_no_update", "audit_no_delete", "audit_no_replace", "drafts_no_update", "corrections_no_update"}
+    {
+        "audit_no_update",
+        "audit_no_delete",
+        "audit_no_replace",
+        "drafts_no_update",
+        "corrections_no_update",
+        "gpu_events_no_update",
+    }
 )
