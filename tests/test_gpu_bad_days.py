@@ -633,7 +633,7 @@ def test_begin_never_makes_a_second_one(away: Rented) -> None:
 
 
 def test_the_scripts_report_is_read_whatever_it_holds() -> None:
-    assert read_progress("").started is False
+    assert (read_progress("").running, read_progress("").exit_code) == (False, None)
     bad = "none\nalive\n" + "\n".join(
         ['{"phase":"x"}', "[1]", "null", '{"phase":"ready","status":"ok"}', "{" * 100_000, ""]
     )

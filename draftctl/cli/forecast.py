@@ -55,8 +55,7 @@ def simulate(
     from draftctl.gpu.curve import span
     from draftctl.gpu.policy import Limits
 
-    arrivals = read_trace(trace)
-    boot_s = seconds_of(provision)
+    boot_s, tick_s = seconds_of(provision), max(seconds_of(tick), 1)
     p95_s = seconds_of(provision_p95) if provision_p95 else None
     if p95_s is not None and not 0 < boot_s <= p95_s:
         raise UsageError("--provision-p95 is below --provision, which is the median.")
@@ -70,7 +69,7 @@ def simulate(
         slots=slots,
     )
     boots = random_boots(boot_s, p95_s, seed) if p95_s else None
-    value = simulated(arrivals, limits, tick_s=max(seconds_of(tick), 1), price_per_hour=price, boots=boots)
+    value = simulated(read_trace(trace), limits, tick_s=tick_s, price_per_hour=price, boots=boots)
     text = (
         f"{value['messages']} messages in {value['sessions']} sessions ({value['starts_per_day']:.1f} a day): ${value['cost_usd']:.2f}, "
         f"{value['ratio']:.3f} times the clairvoyant's ${value['clairvoyant_cost_usd']:.2f}\n"
