@@ -69,6 +69,9 @@ class Residence:
         self._admitted: float | None = None
         self._reopened = False  # what held for the next run gets its one chance in a residence, not one in each batch
         self._trouble_at: float | None = None
+        self._broken: DraftctlError | None = (
+            None  # what keeps this tick from drafting; a droplet that is up is ended all the same
+        )
         self._releasing_since: float | None = None
         self._last: Decision | None = None
         self._stuck = False
@@ -77,6 +80,9 @@ class Residence:
         """Do what is to be done now, and stay while there is a droplet to be looked after."""
         while self._turn():
             pass
+        if self._broken is not None:
+            self._desk.unlink()
+            raise self._broken
         return self._result()
 
     # -- one turn -------------------------------------------------------------------------------------------------------------------
@@ -117,6 +123,9 @@ class Residence:
                 return lease, True
             self._say_once("The cloud cannot be asked, so nothing is done about the GPU", error)
             return lease, False
+        except (DraftctlError, OSError) as error:  # its deadlines are kept all the same
+            self._say_once("The droplet could not be looked after", error)
+            return self._desk.lease(lease.id), True
         return (None if lease.state == "closed" else lease), True
 
     def _remember(self, *, known: bool) -> None:
@@ -134,7 +143,7 @@ class Residence:
             self._limits,
             lease,
             now=self._desk.clock(),
-            engine_id=None if engine == TEMPLATE else engine,
+            engine_id=None if engine == TEMPLATE or self._broken else engine,
             price=self._price,
             known=known,
             held=not self._reopened,
@@ -188,7 +197,13 @@ class Residence:
         left = None if limit is None else limit - self._tally.claimed
         if left is not None and left <= 0:
             return False
-        url, key = self._desk.endpoint(lease)
+        try:
+            url, key = self._desk.endpoint(lease)
+        except OSError as error:
+            self._broken = DraftctlError(
+                f"The keys of the lease are gone ({error.strerror}), so its droplet is of no use."
+            )
+            return True
         limits = replace(
             self._options.limits,
             limit=left,
@@ -209,6 +224,9 @@ class Residence:
             result = self._run(options, lambda id_, manifest: self._engine(id_, manifest, url, key), listeners)
         except LockHeld:
             return self._sleep_until(now + STEP_S)  # a plain `draft` is at work; it uses the lease too
+        except DraftctlError as error:
+            self._broken = error
+            return True
         self._reopened = True
         if result.exit_code == EXIT_UNREACHABLE:
             return self._trouble(lease)
@@ -247,7 +265,7 @@ class Residence:
             good = lease.ready_at is not None
             if not good:
                 self._desk.keep_log(lease)
-            failed = not good and decision.reason == "boot_timeout"
+            failed = not good and decision.reason in ("boot_timeout", "lifetime", "budget")
             outcome = "served" if good else "failed" if failed else "not_needed"
             self._manager.release(lease, outcome, decision.reason)
         if self._releasing_since is None:
@@ -269,9 +287,15 @@ class Residence:
                 )
                 return False
             case "breaker":
+                count, _ = leases.failed_starts(self._connection)
+                happened = (
+                    f"{count} starts in a row have failed"
+                    if count < leases.ALARM_COUNT
+                    else "a start has ended in an alarm"
+                )
                 self._say_once(
                     "No GPU is started",
-                    f"{self._limits.max_failed_starts} starts in a row have failed; `draftctl gpu status` says why, and `draftctl gpu up` tries again",
+                    f"{happened}; `draftctl gpu status` says why, and `draftctl gpu up` tries again",
                 )
             case "price_unknown":
                 self._say_once("No GPU is started", "what it would cost is not known (`draftctl gpu plan`)")
@@ -282,7 +306,7 @@ class Residence:
 
     def _screen(self) -> None:
         """Decide what needs no model at once: an alert does not wait for a GPU, and a GPU is not rented for a STOP."""
-        if self._options.engine in (None, TEMPLATE):
+        if self._options.engine in (None, TEMPLATE) or self._broken:
             return
         if not jobs.backlog(self._connection).fresh:
             return
@@ -292,6 +316,8 @@ class Residence:
             self._run(options, lambda id_, _manifest: WaitingEngine(id_, "it is not up yet"), self._listeners)
         except LockHeld:
             return
+        except DraftctlError as error:
+            self._broken = error
 
     def _run(
         self, options: RunOptions, make: Callable[[str, Manifest | None], Engine], listeners: Listeners
@@ -329,9 +355,9 @@ class Residence:
             with transaction(self._connection):
                 leases.event(self._connection, lease.id if lease else None, "decided", detail)
 
-    def _say_once(self, what: str, why: str | DraftctlError) -> None:
+    def _say_once(self, what: str, why: str | Exception) -> None:
         """Say a trouble when it is new or half a day old: cron mails every line. A request's number makes none new."""
-        text = f"{why.message} {why.hint}".strip() if isinstance(why, DraftctlError) else why
+        text = f"{why.message} {why.hint}".strip() if isinstance(why, DraftctlError) else str(why)
         kept = {"what": what, "why": _REQUEST.sub("", text)[:300]}
         with transaction(self._connection):
             new = leases.event_once(self._connection, None, f"trouble: {what}", kept)

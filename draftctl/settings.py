@@ -86,7 +86,7 @@ class Gpu(Strict):
     remote_port: Annotated[int, Field(ge=1, le=65535)] = 8000
     state_dir: str = "/var/lib/draftctl"
     owner: str = "draftctl"
-    poll_interval: Duration = 5
+    poll_interval: Annotated[Duration, Field(ge=1)] = 5
     provision_on: Literal["droplet", "host"] = "droplet"
     provision_host: str | None = None
     deep_queue: Annotated[int, Field(ge=0)] = 32

@@ -31,6 +31,7 @@ from tests.conftest import BUILD, Workspace
 from tests.rented import MANIFEST, Rented
 from tests.sshd import needs_sshd
 
+pytestmark = pytest.mark.slow
 OFFERS = [
     Offer(size="gpu-l40sx1-48gb", region="tor1", price_per_hour=1.57),
     Offer(size="gpu-h100x1-80gb", region="nyc2", price_per_hour=3.39),
@@ -176,11 +177,11 @@ def test_two_droplets_of_one_lease_are_brought_down_to_one(away: Rented) -> None
 # -- 3. two controllers at once -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
-def test_two_controllers_two_hundred_times(away: Rented, record_property: Any) -> None:
+@pytest.mark.parametrize("pairs", [15, pytest.param(100, marks=pytest.mark.soak)])
+def test_two_controllers_at_once(away: Rented, record_property: Any, pairs: int) -> None:
     away.take()
     dice, refused = random.Random(3), 0
-    for _ in range(100):
+    for _ in range(pairs):
         pair = []
         for _ in range(2):
             pair.append(
@@ -193,7 +194,7 @@ def test_two_controllers_two_hundred_times(away: Rented, record_property: Any) -
         assert away.cloud.creates() == 1
         assert len(away.cloud.live) == 1
     away.ok("gpu", "down")
-    record_property("figure", f"gpu: 200 starts of two controllers, {refused} refused, 1 create call")
+    record_property("figure", f"gpu: {2 * pairs} starts of two controllers, {refused} refused, 1 create call")
 
 
 # -- 4. the controller asleep, the database gone --------------------------------------------------------------------------------------------
@@ -467,7 +468,6 @@ SCRIPTS = {
 }
 
 
-@pytest.mark.slow
 @needs_sshd
 @pytest.mark.parametrize("kind", SCRIPTS)
 def test_a_script_that_fails_or_breaks_its_contract_ends_in_a_destroyed_droplet(rented: Rented, kind: str) -> None:
@@ -481,7 +481,6 @@ def test_a_script_that_fails_or_breaks_its_contract_ends_in_a_destroyed_droplet(
     assert [event["kind"] for event in rented.json("gpu", "logs")["events"]].count("log") == 1
 
 
-@pytest.mark.slow
 @needs_sshd
 def test_a_server_that_says_ready_and_completes_nothing_is_not_ready(rented: Rented) -> None:
     rented.write_settings(boot_timeout="6s")
@@ -496,7 +495,6 @@ def test_a_server_that_says_ready_and_completes_nothing_is_not_ready(rented: Ren
 # -- 9. a node that dies in the middle ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @needs_sshd
 def test_a_droplet_that_dies_in_the_middle_costs_no_candidate(rented: Rented) -> None:
     rented.ok("gpu", "up", "--engine", BUILD, "--yes", "--for", "10m")
@@ -516,7 +514,6 @@ def test_a_droplet_that_dies_in_the_middle_costs_no_candidate(rented: Rented) ->
     rented.check_clean()
 
 
-@pytest.mark.slow
 @needs_sshd
 def test_a_dropped_connection_is_made_anew_and_rebuilds_nothing(rented: Rented) -> None:
     rented.ok("gpu", "up", "--engine", BUILD, "--yes", "--for", "10m")
@@ -534,7 +531,6 @@ def test_a_dropped_connection_is_made_anew_and_rebuilds_nothing(rented: Rented) 
     rented.check_clean()
 
 
-@pytest.mark.slow
 @needs_sshd
 def test_the_wrong_host_sees_no_login_and_ends_the_start(rented: Rented) -> None:
     from draftctl.gpu.keys import new_key
@@ -559,10 +555,66 @@ def test_the_wrong_host_sees_no_login_and_ends_the_start(rented: Rented) -> None
     rented.check_clean()
 
 
+@needs_sshd
+@pytest.mark.parametrize("broken", ["notes", "script", "keys"])
+def test_what_keeps_a_run_from_drafting_does_not_keep_its_droplet(rented: Rented, broken: str) -> None:
+    """A broken file, a script or keys that are gone: the run says so, and the droplet goes all the same."""
+    rented.ok("gpu", "up", "--engine", BUILD, "--yes", "--for", "10m")
+    rented.take(2)
+    connection = open_database(rented.workspace.database)
+    connection.execute("UPDATE gpu_leases SET held_until = NULL")
+    connection.close()
+    if broken == "notes":
+        rented.workspace.commit("pastebin/notes.yaml", "notes: [")
+    elif broken == "script":
+        (rented.workspace.root / "scripts" / "provision.sh").unlink()
+    else:
+        shutil.rmtree(rented.workspace.database.parent / "gpu")
+    done = rented.run("draft", "--batch", "--gpu", "auto", "--engine", BUILD)
+    assert done.returncode == (0 if broken == "script" else 2 if broken == "notes" else 1), done
+    assert rented.workspace.one("SELECT count(*) FROM candidates") == 2
+    rented.check_clean()
+
+
+def test_a_lifetime_below_a_boot_opens_the_breaker(away: Rented) -> None:
+    away.cloud.boot_s = 3600
+    away.write_settings(max_lifetime="2s")
+    away.take()
+    for _ in range(8):
+        away.run("draft", "--batch", "--gpu", "auto", "--engine", BUILD)
+        away.skip_back_off()
+        time.sleep(0.7)
+    assert away.cloud.creates() == 3
+    assert "3 starts in a row have failed" in away.ok("gpu", "status")
+
+
+def test_a_snapshots_old_report_is_no_report(rented: Rented) -> None:
+    """A snapshot carries the state of the lease that it was taken from: the script runs all the same."""
+    rented.state_dir.mkdir()
+    (rented.state_dir / "exit").write_text("0\n")
+    (rented.state_dir / "pid").write_text("1\n")
+    (rented.state_dir / "lease").write_text("another\n")
+    (rented.state_dir / "phases.jsonl").write_text('{"phase":"ready","status":"ok","seconds":1}\n')
+    done = rented.run("gpu", "up", "--engine", BUILD, "--yes", "--for", "10m")
+    assert done.returncode == 0, done.stderr
+    assert "driver: ok" in done.stderr
+    rented.ok("gpu", "down")
+    rented.check_clean()
+
+
+def test_a_url_that_is_set_does_not_abandon_a_droplet(away: Rented) -> None:
+    away.take()
+    away.tick()
+    assert len(away.cloud.live) == 1
+    away.write_settings(max_lifetime="0s")
+    done = away.run("draft", "--batch", "--gpu", "auto", "--engine", BUILD, GPU_INFERENCE_URL="http://127.0.0.1:9")
+    assert done.returncode == 4, done
+    assert away.cloud.live == []
+
+
 # -- 10. idle misjudged, and the small print ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @needs_sshd
 def test_pause_ends_the_droplet_and_starts_none(rented: Rented) -> None:
     rented.take()
@@ -579,7 +631,6 @@ def test_pause_ends_the_droplet_and_starts_none(rented: Rented) -> None:
     rented.check_clean()
 
 
-@pytest.mark.slow
 @needs_sshd
 def test_down_is_heard_by_the_run_that_is_at_work(rented: Rented) -> None:
     rented.write_settings(idle_grace="10m", extend="10m")
@@ -593,7 +644,6 @@ def test_down_is_heard_by_the_run_that_is_at_work(rented: Rented) -> None:
     rented.check_clean()
 
 
-@pytest.mark.slow
 @needs_sshd
 def test_what_comes_in_while_it_stays_is_drafted_and_a_stop_needs_no_gpu(rented: Rented) -> None:
     from tests.conftest import line

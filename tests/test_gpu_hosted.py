@@ -86,7 +86,11 @@ def test_anything_else_is_an_alarm_and_nothing_is_deleted(hosted: Rented, last: 
     assert words in said, said
     assert len(hosted.cloud.live) == 1, "it was made, and nobody said that it is ours"
     assert "DELETE" not in {method for method, path in hosted.cloud.requests if "droplets" in path}
-    assert hosted.workspace.one("SELECT outcome FROM gpu_leases") == "failed"
+    assert hosted.workspace.one("SELECT outcome FROM gpu_leases") == "alarm"
+    hosted.take()
+    again = hosted.run("draft", "--batch", "--gpu", "auto", "--engine", BUILD)
+    assert "a start has ended in an alarm" in again.stderr, "nothing more until a person starts"
+    assert len(hosted.cloud.live) == 1
 
 
 def test_a_host_that_cannot_be_used(hosted: Rented) -> None:
@@ -99,6 +103,7 @@ def test_a_host_that_cannot_be_used(hosted: Rented) -> None:
     code, said = up(hosted)
     assert code == 2
     assert "gpu.provision_host" in said
+    assert hosted.json("gpu", "status")["state"] == "off", "nothing is left open"
     assert hosted.cloud.live == []
 
 

@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from tests.conftest import BUILD
 from tests.rented import Rented
 from tests.sshd import needs_sshd
@@ -27,6 +29,7 @@ def test_cron_does_the_whole_cycle_alone(rented: Rented) -> None:
     assert rented.cloud.creates() == 1
 
 
+@pytest.mark.slow
 def test_up_a_batch_and_down(rented: Rented) -> None:
     up = rented.json("gpu", "up", "--engine", BUILD, "--yes", "--for", "30m")
     assert up["state"] == "ready"

@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import BUILD
 from tests.provisioned import REVISION, SCRIPT, Hub, Sandbox
 
+pytestmark = pytest.mark.slow
 FILES = {"model.safetensors": os.urandom(300_000), "config.json": b"{}", "tokenizer.json": b'{"a": 1}'}
 
 

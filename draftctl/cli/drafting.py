@@ -191,6 +191,7 @@ def _run(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None",
 
 def _tick(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None", *, as_json: bool) -> "RunResult":
     """Draft on a GPU that is rented when work is due; where a server is named or no model is needed, just draft."""
+    from dataclasses import replace
     from functools import partial
 
     from draftctl.cli.ready import needs_renting
@@ -199,9 +200,10 @@ def _tick(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None"
     from draftctl.residence import Residence
 
     settings = settings_of(ctx)
-    options, rents = needs_renting(settings, options)
-    if not rents:
+    build, looks_after = needs_renting(settings, options)
+    if not looks_after:
         return _run(ctx, options, taken, as_json=as_json)
+    asked = replace(options, engine=build or TEMPLATE)
     with (
         _listening(taken, as_json=as_json) as listeners,
         managing(settings, options.command, narrate if on_terminal() else None) as manager,
@@ -210,13 +212,13 @@ def _tick(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None"
             root_of(ctx),
             settings,
             manager,
-            options,
-            build=lambda: load_build(settings, options.engine or "", allow_dirty=options.allow_dirty),
+            asked,
+            build=lambda: load_build(settings, build or "", allow_dirty=options.allow_dirty),
             engine=partial(served_engine, settings),
             listeners=listeners,
-            taken=None if options.engine == TEMPLATE else taken,
+            taken=taken if build else None,
         ).tick()
-    return _run(ctx, options, taken, as_json=as_json) if options.engine == TEMPLATE else stays
+    return stays if build else _run(ctx, options, taken, as_json=as_json)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """`gpu up|down|plan|hold|doctor|reap`: renting by hand, and giving back."""
 
+import signal
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +9,7 @@ import typer
 from draftctl.cli.context import JsonFlag, author, database, emit, narrate, on_terminal, settings_of
 from draftctl.cli.rental import load_build, managing, open_cloud
 from draftctl.cli.rented import clock, gpu_app, gpu_status, span
-from draftctl.errors import LockHeld, UsageError
+from draftctl.errors import LockHeld, StoreError, UsageError
 
 if TYPE_CHECKING:
     from draftctl.settings import Settings
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 Engine = Annotated[str | None, typer.Option(help="The build. [default: the active engine]")]
 For = Annotated[str, typer.Option("--for", metavar="DURATION", help="How long, as in 90s, 30m, 2h.")]
 DOWN_S = 300.0
+SHORTEST_S = 60
 
 
 def register(_app: typer.Typer) -> None:
@@ -47,6 +49,9 @@ def up(
 
     Example: draftctl gpu up --for 1h
     """
+    from draftctl.cli.progress import Waiting
+    from draftctl.cli.renting import ask_first, bring_up
+
     settings = settings_of(ctx)
     held_s = seconds_of(keep)
     if held_s > settings.values.gpu.max_lifetime:
@@ -54,15 +59,21 @@ def up(
             f"--for {keep} is longer than gpu.max_lifetime ({span(settings.values.gpu.max_lifetime)}), after which every droplet goes.",
             hint="Ask for less, or raise it in draftctl.yaml.",
         )
+    if held_s < SHORTEST_S:
+        raise UsageError(f"--for {keep} is shorter than any boot.", hint="A minute at least; a boot takes several.")
     build = load_build(settings, engine or _active(ctx), allow_dirty=allow_dirty)
-    from draftctl.cli.progress import Waiting
-    from draftctl.cli.renting import ask_first, bring_up
-
-    with managing(settings, "draftctl gpu up", narrate) as manager:
-        offers = ask_first(settings, manager, build, held_s=held_s, yes=yes)
-        with Waiting(visible=on_terminal()) as waiting:
-            manager.desk.say = waiting.say
+    with database(ctx) as connection:  # asked without the lock: cron goes on while a person thinks
+        offers = ask_first(settings, connection, open_cloud(settings), build, held_s=held_s, yes=yes)
+    with managing(settings, "draftctl gpu up", narrate) as manager, Waiting(visible=on_terminal()) as waiting:
+        manager.desk.say = waiting.say
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
             lease = bring_up(settings, manager, build, offers, held_s=held_s, by=author(None), shown=waiting.show)
+        except KeyboardInterrupt:
+            waiting.say(
+                "Stopped waiting. What was asked for goes on and costs money: `draftctl gpu status` shows it, `draftctl gpu down` ends it."
+            )
+            raise typer.Exit(130) from None
     ready = lease.state == "ready"
     value = gpu_status(ctx, settings)
     emit(value, as_json=as_json, text=_ready_text(lease) if ready else f"No GPU is up: {lease.detail or lease.state}.")
@@ -98,12 +109,18 @@ def down(ctx: typer.Context, as_json: JsonFlag = False) -> None:
     from draftctl.store.db import transaction
 
     settings = settings_of(ctx)
-    with database(ctx) as connection:
-        lease = leases.open_lease(connection)
-        if lease is not None:
-            with transaction(connection):
-                leases.change(connection, lease.id, end_asked=author(None))
-                leases.event(connection, lease.id, "end_asked", {"by": author(None)})
+    try:
+        with database(ctx) as connection:
+            lease = leases.open_lease(connection)
+            if lease is not None:
+                with transaction(connection):
+                    leases.change(connection, lease.id, end_asked=author(None))
+                    leases.event(connection, lease.id, "end_asked", {"by": author(None)})
+    except StoreError as error:
+        raise StoreError(
+            error.message,
+            hint="Nothing was ended. `draftctl gpu reap --all` needs no database, and ends every droplet of this owner.",
+        ) from error
     if lease is None:
         emit(gpu_status(ctx, settings), as_json=as_json, text="No droplet is up that this workspace knows of.")
         return
@@ -169,16 +186,26 @@ def hold(ctx: typer.Context, keep: For = "1h", as_json: JsonFlag = False) -> Non
 
     Example: draftctl gpu hold --for 2h
     """
+    from draftctl.gpu.budget import budget_left
     from draftctl.store import leases
     from draftctl.store.db import transaction
 
     settings = settings_of(ctx)
     with database(ctx) as connection:
         lease = leases.open_lease(connection)
-        if lease is None or lease.state == "releasing":
+        if lease is None or lease.state == "releasing" or lease.end_asked:
             raise UsageError("No GPU is up that could be held.", hint="`draftctl gpu up --for 1h` starts one.")
+        now = time.time()
         last = (lease.created_at or lease.intent_at) + settings.values.gpu.max_lifetime
-        until = min(time.time() + seconds_of(keep), last)
+        until = min(now + seconds_of(keep), last)
+        if until <= now:
+            raise UsageError(
+                "Its time is up: gpu.max_lifetime ends it now.", hint="`draftctl gpu up` starts another one."
+            )
+        if (until - now) / 3600 * (lease.price_per_hour or 0) > budget_left(connection, settings.values.gpu, now):
+            raise UsageError(
+                "That is more than the budget allows.", hint="A shorter --for, or another budget in draftctl.yaml."
+            )
         if until > lease.expires_at:
             _extend(settings, lease, until)
         with transaction(connection):

@@ -14,20 +14,21 @@ if TYPE_CHECKING:
     from draftctl.store.leases import Lease
 
 
-def needs_renting(settings: "Settings", options: "RunOptions") -> tuple["RunOptions", bool]:
-    """Name the run's engine, and say whether a GPU is rented for it, or one is up that has to be looked after."""
+def needs_renting(settings: "Settings", options: "RunOptions") -> tuple[str | None, bool]:
+    """Return the build that a GPU is rented for (None: none is needed), and whether there is anything to do about a GPU."""
     from draftctl.engine_id import TEMPLATE
     from draftctl.store import jobs, leases
     from draftctl.store.db import open_database
 
-    if settings.values.inference.url:
-        return options, False
     connection = open_database(settings.database)
     try:
         engine = options.engine or jobs.setting(connection, "draft_engine") or TEMPLATE
-        return replace(options, engine=engine), engine != TEMPLATE or leases.open_lease(connection) is not None
+        up = leases.open_lease(connection) is not None
     finally:
         connection.close()
+    if settings.values.inference.url or engine == TEMPLATE:
+        return None, up
+    return engine, True
 
 
 @contextmanager
@@ -64,6 +65,7 @@ def on_lease(settings: "Settings", options: "RunOptions") -> Iterator[tuple["Run
                 yield found, (forward.url, LeaseFiles(settings.database, held.id).api_key)
             with transaction(connection):
                 leases.change(connection, held.id, last_work_at=time.time())
+        lease = leases.open_lease(connection)  # somebody may have given it more time meanwhile
         if lease is not None and lease.by_hand and (lease.held_until or 0) <= time.time():
             _end(settings, lease)
     finally:

@@ -32,7 +32,7 @@ def open_cloud(settings: "Settings") -> "DigitalOcean":
     if token is None:
         raise UsageError(
             f"There is no DigitalOcean token: {where}.",
-            hint="docs/gpu.md says which scopes it needs. Nothing was rented.",
+            hint="`draftctl keys set DIGITALOCEAN_TOKEN`; docs/gpu.md says which scopes it needs.",
         )
     return DigitalOcean(token, os.environ.get("DIGITALOCEAN_END_POINT"))
 

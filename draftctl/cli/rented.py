@@ -79,6 +79,8 @@ def gpu_status(ctx: typer.Context, settings: "Settings") -> dict[str, Any]:
 
 
 def _status_text(value: dict[str, Any]) -> str:
+    from draftctl.store.leases import ALARM_COUNT
+
     if value["lease"] is None:
         lines = ["No GPU is up."]
     else:
@@ -101,7 +103,9 @@ def _status_text(value: dict[str, Any]) -> str:
     lines.append(
         f"${value['spent_today_usd']:.2f} today, ${value['spent_month_usd']:.2f} this month; ${max(0.0, value['left_today_usd']):.2f} may still be spent"
     )
-    if value["failed_starts"]:
+    if value["failed_starts"] >= ALARM_COUNT:
+        lines.append("a start has ended in an alarm; `draftctl gpu up` starts again")
+    elif value["failed_starts"]:
         lines.append(f"{value['failed_starts']} starts in a row have failed")
     lines += [f"  {trouble}" for trouble in value["last_trouble"]]
     return "\n".join(lines)

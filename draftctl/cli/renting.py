@@ -29,13 +29,14 @@ POLL_S = 2.0
 Shown = Callable[[str, float], None]  # a lease's state, and since when it runs (unix seconds)
 
 
-def ask_first(settings: "Settings", manager: "Manager", build: "Build", *, held_s: float, yes: bool) -> list[Offer]:
+def ask_first(
+    settings: "Settings", connection: sqlite3.Connection, cloud: Cloud, build: "Build", *, held_s: float, yes: bool
+) -> list[Offer]:
     """Say what a start will cost, and ask; return what can be had. Nothing is asked where a droplet is on its way already."""
-    connection = manager.desk.connection
     lease = leases.open_lease(connection)
     if lease is not None and lease.engine_id != build.engine_id:
         raise UsageError(f"A GPU is up for {lease.engine_id}.", hint="`draftctl gpu down` ends it first.")
-    if lease is not None and lease.state == "releasing":
+    if lease is not None and (lease.state == "releasing" or lease.end_asked):
         raise UsageError(
             "The last droplet is still being destroyed.", hint="`draftctl gpu down` sees it gone; then start anew."
         )
@@ -43,7 +44,7 @@ def ask_first(settings: "Settings", manager: "Manager", build: "Build", *, held_
         return []
     if (why := jobs.paused(connection)) is not None:
         raise UsageError(f"Everything is paused ({why}), so no GPU is started.", hint="`draftctl resume --by NAME`")
-    offers = _offers(settings, manager, build)
+    offers = _offers(settings, cloud, build)
     _ask(settings, connection, offers, held_s=held_s, yes=yes)
     return offers
 
@@ -62,6 +63,10 @@ def bring_up(
     desk = manager.desk
     lease = leases.open_lease(desk.connection)
     if lease is None:
+        if not offers:
+            raise NoDroplet(
+                "The droplet that was on its way is gone.", hint="`draftctl gpu logs` says why; start anew."
+            )
         with transaction(desk.connection):
             leases.event(desk.connection, None, "breaker_reset", {"by": by})
         now = desk.clock()
@@ -74,21 +79,17 @@ def bring_up(
 
 def _until_ready(settings: "Settings", manager: "Manager", lease: "Lease", shown: Shown) -> "Lease":
     desk = manager.desk
-    deadline = (lease.created_at or lease.intent_at) + settings.values.gpu.boot_timeout
-    try:
-        while lease.state not in ("ready", "closed"):
-            lease = _step(manager, lease)
-            shown(lease.state, lease.created_at or lease.intent_at)
-            if lease.state not in ("ready", "closed", "releasing") and desk.clock() > deadline:
-                desk.keep_log(lease)
-                lease = manager.fail(lease, "it did not come up within gpu.boot_timeout")
-            if lease.state == "releasing" and desk.clock() > (lease.release_at or 0) + 300:
-                break
-            if lease.state not in ("ready", "closed"):
-                desk.sleep(min(POLL_S, settings.values.gpu.poll_interval))
-    except KeyboardInterrupt:
-        narrate("Stopped waiting. The droplet is still there and costs money: `draftctl gpu down` ends it.")
-        raise typer.Exit(1) from None
+    deadline = min(lease.expires_at, (lease.created_at or lease.intent_at) + settings.values.gpu.boot_timeout)
+    while lease.state not in ("ready", "closed"):
+        lease = _step(manager, lease)
+        shown(lease.state, lease.created_at or lease.intent_at)
+        if lease.state not in ("ready", "closed", "releasing") and desk.clock() > deadline:
+            desk.keep_log(lease)
+            lease = manager.fail(lease, "it did not come up within gpu.boot_timeout, or the time that it was asked for")
+        if lease.state == "releasing" and desk.clock() > (lease.release_at or 0) + 300:
+            break
+        if lease.state not in ("ready", "closed"):
+            desk.sleep(min(POLL_S, settings.values.gpu.poll_interval))
     return lease
 
 
@@ -104,8 +105,8 @@ def _step(manager: "Manager", lease: "Lease") -> "Lease":
         return lease
 
 
-def _offers(settings: "Settings", manager: "Manager", build: "Build") -> list[Offer]:
-    offers, reasons = prices(manager.desk.cloud, build.manifest)
+def _offers(settings: "Settings", cloud: Cloud, build: "Build") -> list[Offer]:
+    offers, reasons = prices(cloud, build.manifest)
     if not offers and settings.values.gpu.provision_on == "droplet":
         raise NoDroplet(
             f"None of this build's droplets can be had: {'; '.join(reasons)}.",

@@ -1,6 +1,7 @@
 """A port on loopback that leads through SSH to the server on the droplet's own loopback; it connects anew when the connection drops."""
 
 import contextlib
+import resource
 import selectors
 import socket
 import threading
@@ -27,6 +28,8 @@ class Forward:
         self._lock = threading.Lock()
         self._failed_at = -RETRY_S
         self._closed = False
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # four descriptors a request, at hundreds of requests
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.connects = 0
@@ -70,7 +73,8 @@ class Forward:
             try:
                 client, _ = self._listener.accept()
             except OSError:
-                return
+                time.sleep(0.05)  # closed, or no descriptor is left for now
+                continue
             threading.Thread(target=self._carry, args=(client,), daemon=True).start()
 
     def _carry(self, client: socket.socket) -> None:

@@ -8,6 +8,7 @@ only if it was not there before and was created after our intent; anything else 
 
 import contextlib
 import json
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,9 @@ def begin_on_host(
 
 def stop_on_host(desk: Desk, lease: Lease) -> None:
     """End the script on the host; where that cannot be done, a droplet that it makes is found by its tags."""
+    desk.warn(
+        "The script on the host is stopped. If it has asked for a droplet without our tags, only the console shows it."
+    )
     with contextlib.suppress(SshError, HostKeyMismatch, UsageError), contextlib.closing(_login(desk)) as ssh:
         node.stop(ssh, _place(desk, lease), lease=lease.id)
 
@@ -115,6 +119,7 @@ def follow_host(desk: Desk, lease: Lease) -> Lease:
             if state.failed:
                 desk.keep_log(lease, ssh, place=_place(desk, lease))
                 return _alarm(desk, lease, f"the script on the host failed in {state.failed}")
+            ssh.run(f"rm -f {shlex.quote(_place(desk, lease))}/user_data")
             return _adopt(desk, lease, state, read_last_line(line))
     except SshError:
         return lease
@@ -136,15 +141,14 @@ def _adopt(desk: Desk, lease: Lease, state: node.Progress, named: Named | None) 
     verified = any(phase.phase == "verify" and phase.status == "ok" for phase in state.phases)
     lease = desk.change(lease, host_key=named.host_key) if named and named.host_key else lease
     desk.event(lease, "adopted", {"droplet": droplet.id})
-    return desk.move(
+    return desk.move(  # the first login comes next, as with a droplet of our own making
         lease,
-        "warming",
+        "booting",
         droplet_id=droplet.id,
         size=droplet.size,
         region=droplet.region,
         address=droplet.address,
         price_per_hour=price or lease.price_per_hour,
-        ssh_at=desk.clock(),
         attested="weights" if verified else "name",
     )
 

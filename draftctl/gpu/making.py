@@ -157,6 +157,9 @@ def look_for(desk: Desk, lease: Lease) -> Lease:
         desk.event(lease, "adopted", {"droplet": found[0].id})
         return adopt(desk, lease, found[0])
     if desk.clock() - (lease.created_at or lease.intent_at) > SETTLE_S:
+        desk.warn(
+            "The cloud did not answer when it was asked for a droplet, and none has appeared. It is asked again later."
+        )
         return desk.close(
             lease, "never_made", "the create call was not answered, and no droplet of this lease appeared"
         )

@@ -18,9 +18,11 @@ from draftctl.gpu.making import SETTLE_S, Asked, begin, create, look_for
 from draftctl.gpu.readiness import not_ready
 from draftctl.gpu.script import send_and_start
 from draftctl.gpu.ssh import HostKeyMismatch, Ssh, SshError, connect
+from draftctl.store import leases
 from draftctl.store.leases import Lease
 
 VANISH_S = 60.0  # how long a droplet that was promised may be missing before it counts as gone
+START_S = 300.0
 SWEEP_S = 900.0  # within how long of its expiry the sweep takes a droplet
 RECONNECT_S = 20.0  # how long the SSH server may take to come back with its new key
 
@@ -117,7 +119,8 @@ class Manager:
             if seen == injected:
                 desk.event(lease, "host_key_kept", {"why": why or "the server still shows the injected key"})
                 desk.warn("The droplet keeps the host key that was injected: it would not take another.")
-        lease = desk.move(lease, "provisioning", host_key=seen, ssh_at=desk.clock())
+        done_already = lease.provision_on == "host"
+        lease = desk.move(lease, "warming" if done_already else "provisioning", host_key=seen, ssh_at=desk.clock())
         reach("gpu.after_ssh")
         desk.say("SSH answers.")
         return lease
@@ -149,8 +152,8 @@ class Manager:
             ):  # never started, or the droplet was rebooted: it goes on where it was
                 send_and_start(desk, lease, ssh, place)
                 return lease
-        except SshError:
-            return lease
+        except SshError as error:
+            return self._not_started(lease, error)
         except HostKeyMismatch as error:
             return self.fail(lease, error.message)
         desk.tell(state)
@@ -164,6 +167,16 @@ class Manager:
         lease = desk.move(lease, "warming", attested="weights" if verified else "name")
         reach("gpu.after_provisioned")
         return lease
+
+    def _not_started(self, lease: Lease, error: SshError) -> Lease:
+        """Bear with a connection that breaks off; a script that cannot even be sent in five minutes is given up."""
+        desk = self.desk
+        if desk.event_once(lease, "ssh_trouble", {"why": error.message[:300]}):
+            desk.say(error.message)
+        sent = any(event["kind"] == "script_started" for event in leases.events(desk.connection, lease.id))
+        if sent or desk.clock() - (lease.ssh_at or desk.clock()) < START_S:
+            return lease
+        return self.fail(lease, f"the provisioning script could not be started: {error.message}")
 
     def _warm(self, lease: Lease) -> Lease:
         desk = self.desk

@@ -130,7 +130,7 @@ def start(ssh: Ssh, state_dir: str, script: str, environment: Iterable[tuple[str
         "echo $? > exit.new; mv -f exit.new exit; }"
     )
     running = f"cd {place} && {_mine(lease)} && {_ALIVE} && [ ! -e exit ]"
-    ssh.check(f"{{ {running}; }} || setsid nohup sh -c {shlex.quote(inner)} < /dev/null > /dev/null 2>&1 &")
+    ssh.check(f"{{ {{ {running}; }} || setsid nohup sh -c {shlex.quote(inner)}; }} < /dev/null > /dev/null 2>&1 &")
 
 
 def progress(ssh: Ssh, state_dir: str, *, lease: str) -> Progress:

@@ -184,6 +184,9 @@ def _hard_end(observed: Observed, limits: Limits, created: float) -> tuple[float
     price = observed.price_per_hour or 0.0
     left_s = observed.budget_left_usd / price * HOUR_S if price > 0 else math.inf
     by_budget = observed.now + left_s
+    if limits.billing_quantum_s > limits.poll_s and left_s < math.inf:  # the next piece would be paid whole
+        whole = math.floor((by_budget - created) / limits.billing_quantum_s) * limits.billing_quantum_s
+        by_budget = created + max(whole, 0.0)
     return (by_budget, "budget") if by_budget < by_lifetime else (by_lifetime, "lifetime")
 
 

@@ -101,7 +101,9 @@ def sweep(
         _destroy(cloud, droplet, swept)
     _see_gone(cloud, [d for d in doomed if d.id in swept.deleted], swept, sleep)
     if not dry_run:
-        _tidy_tags(cloud, owner, doomed, swept, now)
+        known = {lease_tag(lease) for lease, is_open in (open_leases or {}).items() if is_open}
+        known |= {tag for droplet in listed if droplet.id not in swept.deleted for tag in droplet.tags}
+        _tidy_tags(cloud, owner, doomed, swept, now, known)
     return swept
 
 
@@ -136,11 +138,16 @@ def _is_there(cloud: Cloud, droplet: CloudDroplet) -> bool:
     return found is not None
 
 
-def _tidy_tags(cloud: Cloud, owner: str, gone: Sequence[CloudDroplet], swept: Swept, now: float) -> None:
-    """Remove the tags of what is gone, and those of ours that a killed run has left: nothing bears them, and they are past."""
+def _tidy_tags(
+    cloud: Cloud, owner: str, gone: Sequence[CloudDroplet], swept: Swept, now: float, in_use: set[str]
+) -> None:
+    """Remove the tags of what is gone, and those of ours that a killed run has left.
+
+    Only what nothing bears by the cloud's count, and what is not in use as far as is known here: a count may be behind.
+    """
     mark = lease_tag(f"{owner_mark(owner)}-")
     try:
-        idle = cloud.idle_tags()
+        idle = [tag for tag in cloud.idle_tags() if tag not in in_use]
         past = [tag for tag in idle if (expiry := tag_expiry(tag)) is not None and expiry <= now]
         left = [tag for tag in idle if tag.startswith(mark)]
         own = [

@@ -166,7 +166,7 @@ def _parse_public(text: str) -> tuple[str, paramiko.PKey]:
     try:
         kind, encoded, *_ = text.split()
         return kind, paramiko.PKey.from_type_string(kind, base64.b64decode(encoded))
-    except (ValueError, paramiko.SSHException) as error:
+    except (ValueError, paramiko.SSHException, paramiko.pkey.UnknownKeyType) as error:
         raise HostKeyMismatch(f"{text[:40]!r} is no host key in OpenSSH's format.") from error
 
 
