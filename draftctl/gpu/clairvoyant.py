@@ -74,7 +74,7 @@ class _Search:
         paid = 0.0  # the cheapest for the messages before this one
         service = self._limits.service_s
         for n, arrival in enumerate(arrivals):
-            groups = self._groups
+            groups = self._without_the_worse(paid)
             if groups and groups[0].ring[-1] + service <= arrival:  # the first has the longest queue: all are idle
                 merged = groups[0]
                 for group in groups[1:]:
@@ -88,6 +88,13 @@ class _Search:
             self._groups = self._merged([group for group in groups if group.starts])
         return paid
 
+    def _without_the_worse(self, paid: float) -> list[_Group]:
+        """Drop the sessions before which no less was paid than now: to begin with this message instead never costs more."""
+        for group in self._groups:
+            if group.starts[-1][_BEFORE] >= paid:
+                group.starts.pop()
+        return [group for group in self._groups if group.starts]
+
     def _merged(self, groups: list[_Group]) -> list[_Group]:
         same = [group for group in groups if group.prompt >= self._limits.slots]
         if len(same) < 2:  # noqa: PLR2004  (one alone has nothing to be merged with)
@@ -96,54 +103,63 @@ class _Search:
         gone = set(map(id, same[1:]))
         return [group for group in groups if id(group) not in gone]
 
-    def _serve(  # noqa: C901  (the innermost loop: a call in it would cost more than the work)
-        self, group: _Group, n: int, arrival: float, paid: float
-    ) -> float:
+    def _serve(self, group: _Group, n: int, arrival: float, paid: float) -> float:
         """Let every session of a group serve the next message; return the cheapest total. Those that are over leave the group."""
-        limits, fixed = self._limits, self._fixed
-        slots, service = limits.slots, limits.service_s
+        limits = self._limits
         earliest = group.begin(arrival, limits)
         latest = arrival + self._patience
-        overdue = earliest > latest
-        drains = self._drains
-        while len(drains) <= (n - group.starts[0][_FIRST]) // slots:
-            drains.append(billed_s(fixed + len(drains) * service, limits))
+        starts, drains = group.starts, self._drains
+        while len(drains) <= (n - starts[0][_FIRST]) // limits.slots:
+            drains.append(billed_s(self._fixed + len(drains) * limits.service_s, limits))
         best = math.inf
-        ripe, over = [], []
-        for start in group.starts:
-            before, first, ready, last, ahead = start
-            rounds = (n - first) // slots
-            behind = rounds * service
-            if earliest <= ready <= latest - behind:  # not ready yet, and no less time than before
+        ripe: list[_Start] = []
+        over: list[_Start] = []
+        for start in starts:
+            before, first, ready, _, _ = start
+            rounds = (n - first) // limits.slots
+            if earliest <= ready <= latest - rounds * limits.service_s:  # not ready yet, and no less time than before
                 best = min(best, before + drains[rounds])
-                continue
-            if ready < math.inf:
-                last = max(last, ready + (n - 1 - first) // slots * service)
-            longer = (
-                paid - before + self._slack
-            )  # to end it before this message and boot anew never costs more than so much
-            if arrival - last >= self._gap or (overdue and first < n) or longer <= min(behind, latest - ready):
-                over.append(start)
-                continue
-            if latest - behind < ready:
-                start[_READY] = ready = latest - behind
-            begun = ready + behind
-            if earliest > begun:
-                begun = earliest
-                start[_AHEAD] = ahead + 1
-                if arrival >= last + service or (ahead >= slots and group.prompt >= slots):
-                    ripe.append(start)
             else:
-                start[_AHEAD] = 0
-            start[_LAST] = begun
-            if before + fixed + begun - ready < best:
-                best = min(best, before + billed_s(fixed + begun - ready, limits))
+                best = min(best, self._serve_one(start, group, n, arrival, earliest, paid, ripe, over))
         if ripe and self._take(ripe, group, arrival):
             over += ripe
         if over:
             gone = set(map(id, over))
-            group.starts = [start for start in group.starts if id(start) not in gone]
+            group.starts = [start for start in starts if id(start) not in gone]
         return best
+
+    def _serve_one(
+        self,
+        start: _Start,
+        group: _Group,
+        n: int,
+        arrival: float,
+        earliest: float,
+        paid: float,
+        ripe: list[_Start],
+        over: list[_Start],
+    ) -> float:
+        """Let one session serve the next message; return its total, and note it where it has caught up (`ripe`) or is over."""
+        limits, fixed = self._limits, self._fixed
+        slots, service = limits.slots, limits.service_s
+        before, first, ready, last, ahead = start
+        latest = arrival + self._patience
+        behind = (n - first) // slots * service
+        if ready < math.inf:
+            last = max(last, ready + (n - 1 - first) // slots * service)
+        # To end it before this message and to boot anew never costs more than so much.
+        longer = paid - before + self._slack
+        late = earliest > latest and first < n
+        if arrival - last >= self._gap or late or longer <= min(behind, latest - ready):
+            over.append(start)
+            return math.inf
+        start[_READY] = ready = min(ready, latest - behind)
+        begun = max(ready + behind, earliest)
+        start[_AHEAD] = ahead + 1 if earliest > ready + behind else 0
+        if start[_AHEAD] and (arrival >= last + service or (ahead >= slots and group.prompt >= slots)):
+            ripe.append(start)
+        start[_LAST] = begun
+        return float(before + billed_s(fixed + begun - ready, limits))
 
     def _serve_settled(self, arrival: float) -> float:
         group, limits = self._settled, self._limits
