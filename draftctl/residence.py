@@ -69,9 +69,8 @@ class Residence:
         self._admitted: float | None = None
         self._reopened = False  # what held for the next run gets its one chance in a residence, not one in each batch
         self._trouble_at: float | None = None
-        self._broken: DraftctlError | None = (
-            None  # what keeps this tick from drafting; a droplet that is up is ended all the same
-        )
+        # What keeps this tick from drafting; a droplet that is up is ended all the same.
+        self._broken: DraftctlError | None = None
         self._releasing_since: float | None = None
         self._last: Decision | None = None
         self._stuck = False
@@ -119,13 +118,16 @@ class Residence:
             lease = self._manager.advance(lease)
         except CloudError as error:
             if lease.state == "releasing":
-                self._desk.warn(f"{still_there(lease)} ({error.message})")
+                if not self._stuck:
+                    self._desk.warn(f"{still_there(lease)} ({error.message})")
+                self._stuck = True
                 return lease, True
             self._say_once("The cloud cannot be asked, so nothing is done about the GPU", error)
             return lease, False
         except (DraftctlError, OSError) as error:  # its deadlines are kept all the same
             self._say_once("The droplet could not be looked after", error)
             return self._desk.lease(lease.id), True
+        self._stuck = self._stuck and lease.state != "closed"
         return (None if lease.state == "closed" else lease), True
 
     def _remember(self, *, known: bool) -> None:
@@ -271,8 +273,9 @@ class Residence:
         if self._releasing_since is None:
             self._releasing_since = now
         if now - self._releasing_since > STAY_RELEASING_S:
+            if not self._stuck:
+                self._desk.warn(still_there(lease))
             self._stuck = True
-            self._desk.warn(still_there(lease))
             return False
         return self._sleep_until(now + min(2.0, self._desk.settings.poll_interval))
 

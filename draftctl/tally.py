@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from draftctl.service import RunResult
+from draftctl.service import EXIT_REJECTS, RunResult
 
 
 @dataclass(slots=True)
@@ -14,7 +14,6 @@ class Tally:
     counts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     exit_code: int = 0
-    batches: int = 0
 
     @property
     def claimed(self) -> int:
@@ -23,9 +22,9 @@ class Tally:
 
     def add(self, result: RunResult) -> None:
         """Add one batch."""
-        self.batches += 1
         self.notes += [note for note in result.notes if note not in self.notes]
-        self.exit_code = result.exit_code or self.exit_code
+        rejected = self.exit_code if self.exit_code == EXIT_REJECTS else 0
+        self.exit_code = result.exit_code or rejected  # a server that answers again is no failure any more
         if not self.counts:
             self.counts = dict(result.counts)
             return

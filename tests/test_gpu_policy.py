@@ -310,6 +310,7 @@ def _climb(dice: random.Random, limits: Limits) -> float:
     return best
 
 
+@pytest.mark.slow
 @needs_traces
 def test_random_boots(record_property: Figure) -> None:
     """Median 300 s, p95 600 s: the clairvoyant's boots take as long as the policy's did on average."""
