@@ -137,8 +137,9 @@ class Desk:
         end = self.clock() if at is None else at
         if made:
             try:
-                own = lease_tags(self.settings.owner, lease.id, lease.expires_at)[2:]
-                self.cloud.drop_tags(set(own) & set(self.cloud.idle_tags()))
+                _, _, own, expiry = lease_tags(self.settings.owner, lease.id, lease.expires_at)
+                shared = bool(self.cloud.list_tagged(expiry))  # another owner's droplet may end in the same second
+                self.cloud.drop_tags([own] if shared else [own, expiry])
             except CloudError as error:
                 self.event(lease, "tags_left", {"why": error.message})
         cost = lease.cost_until(end) if made else 0.0

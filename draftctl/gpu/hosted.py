@@ -17,7 +17,7 @@ import paramiko
 
 from draftctl.errors import UsageError
 from draftctl.gpu import node
-from draftctl.gpu.cloud import CloudDroplet, droplet_name, is_ours, lease_tags
+from draftctl.gpu.cloud import CloudDroplet, droplet_name, is_ours, lease_of, lease_tags
 from draftctl.gpu.desk import Build, Desk
 from draftctl.gpu.making import NoDroplet
 from draftctl.gpu.script import send_and_start
@@ -133,7 +133,7 @@ def _adopt(desk: Desk, lease: Lease, state: node.Progress, named: Named | None) 
     why = not_adoptable(droplet, before, asked_at)
     if droplet is None or why is not None:
         return _alarm(desk, lease, why or "no droplet")
-    if not is_ours(droplet, desk.settings.owner):
+    if not is_ours(droplet, desk.settings.owner) or lease_of(droplet) != lease.id:
         desk.cloud.add_tags(droplet.id, lease_tags(desk.settings.owner, lease.id, lease.expires_at))
     if droplet.address is None:
         return lease

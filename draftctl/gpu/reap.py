@@ -4,11 +4,12 @@ It needs a token and an owner, no database; with one it also knows which droplet
 touched, and a list that is not whole ends it before anything is destroyed.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from draftctl.gpu.cloud import Cloud, CloudDroplet, CloudError, expiry_of, lease_of, lease_tag, ours, tag_expiry
+from draftctl.gpu.cloud import TAG, Cloud, CloudDroplet, CloudError, expiry_of, lease_of, lease_tag, ours, tag_expiry
 from draftctl.store.leases import owner_mark
 
 ORPHAN_AFTER_S = (
@@ -101,9 +102,9 @@ def sweep(
         _destroy(cloud, droplet, swept)
     _see_gone(cloud, [d for d in doomed if d.id in swept.deleted], swept, sleep)
     if not dry_run:
+        gone = [droplet for droplet in doomed if droplet.id in swept.deleted]
         known = {lease_tag(lease) for lease, is_open in (open_leases or {}).items() if is_open}
-        known |= {tag for droplet in listed if droplet.id not in swept.deleted for tag in droplet.tags}
-        _tidy_tags(cloud, owner, doomed, swept, now, known)
+        _tidy_tags(cloud, owner, gone, swept, now, known)
     return swept
 
 
@@ -139,24 +140,20 @@ def _is_there(cloud: Cloud, droplet: CloudDroplet) -> bool:
 
 
 def _tidy_tags(
-    cloud: Cloud, owner: str, gone: Sequence[CloudDroplet], swept: Swept, now: float, in_use: set[str]
+    cloud: Cloud, owner: str, gone: Sequence[CloudDroplet], swept: Swept, now: float, known: set[str]
 ) -> None:
-    """Remove the tags of what is gone, and those of ours that a killed run has left.
-
-    Only what nothing bears by the cloud's count, and what is not in use as far as is known here: a count may be behind.
-    """
-    mark = lease_tag(f"{owner_mark(owner)}-")
+    """Remove the tags of what is gone, and those of ours that a killed run has left; none that a droplet bears or an open lease needs."""
+    own = [
+        tag for droplet in gone for tag in droplet.tags if tag_expiry(tag) is not None or tag.startswith(lease_tag(""))
+    ]
     try:
-        idle = [tag for tag in cloud.idle_tags() if tag not in in_use]
-        past = [tag for tag in idle if (expiry := tag_expiry(tag)) is not None and expiry <= now]
-        left = [tag for tag in idle if tag.startswith(mark)]
-        own = [
-            tag
-            for droplet in gone
-            if droplet.id in swept.deleted
-            for tag in droplet.tags
-            if tag in idle and (tag_expiry(tag) is not None or tag.startswith(lease_tag("")))
-        ]
-        cloud.drop_tags(dict.fromkeys([*own, *past, *left]))
+        there = (*cloud.list_all(), *cloud.list_tagged(TAG))
+        in_use = known | {tag for droplet in there for tag in droplet.tags}
+        cloud.drop_tags(tag for tag in dict.fromkeys(own) if tag not in in_use)
     except CloudError as error:
         swept.errors.append(f"Tags were left: {error.message}")
+        return
+    mark = lease_tag(f"{owner_mark(owner)}-")
+    with contextlib.suppress(CloudError):  # what an earlier run has left costs nothing; the next sweep tries again
+        idle = [tag for tag in cloud.idle_tags() if tag not in in_use]
+        cloud.drop_tags(tag for tag in idle if tag.startswith(mark) or (tag_expiry(tag) or now + 1) <= now)
