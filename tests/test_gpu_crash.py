@@ -48,6 +48,7 @@ def tick(place: Rented, **environment: str) -> subprocess.Popen[bytes]:
 
 def settle(place: Rented, *, ticks: int = 12) -> None:
     for _ in range(ticks):
+        place.skip_back_off()
         process = tick(place)
         process.communicate(timeout=60)
         if not ours(place) and not place.workspace.rows("SELECT 1 FROM gpu_leases WHERE state <> 'closed'"):
@@ -77,9 +78,18 @@ def test_killed_at_a_named_point(rental: Rented, point: str) -> None:
     assert not [tag for tag in rental.cloud.tags if tag.startswith("draftctl-lease-")]
 
 
+OFTEN = ("gpu.after_create", "gpu.after_rotate", "gpu.after_start", "gpu.after_releasing")
+BEFORE_OR_AFTER = ("gpu.after_intent", "gpu.after_price", "gpu.after_closed")  # there is no droplet then
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "point", [point for point in GPU_POINTS if point not in ("gpu.after_intent", "gpu.after_price", "gpu.after_closed")]
+    "point",
+    [
+        pytest.param(point, marks=[] if point in OFTEN else pytest.mark.soak)
+        for point in GPU_POINTS
+        if point not in BEFORE_OR_AFTER
+    ],
 )
 def test_killed_with_the_database_gone_the_sweep_is_enough(rental: Rented, point: str) -> None:
     rental.take()

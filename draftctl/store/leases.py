@@ -228,7 +228,7 @@ def no_capacity(connection: sqlite3.Connection) -> tuple[int, float | None]:
     """Return how many tries in a row found no droplet to be had since one was made, and when the last of them was."""
     rows = connection.execute(
         "SELECT at FROM gpu_events WHERE kind = 'no_capacity' AND seq > coalesce((SELECT max(seq) FROM gpu_events WHERE kind = 'booting'), 0) "
-        "UNION ALL SELECT closed_at FROM gpu_leases WHERE outcome IN ('no_capacity', 'unreachable', 'never_made') AND seq > "
+        "UNION ALL SELECT CASE outcome WHEN 'never_made' THEN intent_at ELSE closed_at END FROM gpu_leases WHERE outcome IN ('no_capacity', 'unreachable', 'never_made') AND seq > "
         "coalesce((SELECT max(seq) FROM gpu_leases WHERE droplet_id IS NOT NULL), 0) ORDER BY 1 DESC"
     ).fetchall()
     return len(rows), seconds(rows[0]["at"]) if rows else None
