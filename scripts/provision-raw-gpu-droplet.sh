@@ -189,9 +189,9 @@ report ok
 # -- serve: vLLM under systemd, on loopback -------------------------------------------------------------------------------------------
 begin serve
 if [ -n "$VLLM_IMAGE" ]; then
-  served_models=/models served_adapter=/adapter
+  served_models=/models served_adapter=/adapter cache=/cache
 else
-  served_models=$models served_adapter=$adapter
+  served_models=$models served_adapter=$adapter cache=$STATE_DIR/compile-cache
 fi
 flags=(--host 127.0.0.1 --port "$VLLM_PORT" --enable-prefix-caching --enable-prompt-tokens-details --generation-config vllm
   --max-num-queued-reqs "${VLLM_QUEUE:-512}"
@@ -218,6 +218,7 @@ flags+=("${own[@]}")
 {
   printf 'VLLM_API_KEY=%s\n' "$(cat "$VLLM_API_KEY_FILE")"
   printf 'HF_HUB_OFFLINE=1\nTRANSFORMERS_OFFLINE=1\nVLLM_NO_USAGE_STATS=1\nDO_NOT_TRACK=1\nVLLM_MAX_N_SEQUENCES=4\n'
+  printf 'VLLM_CACHE_ROOT=%s\n' "$cache"
 } >"$STATE_DIR/vllm.env.new"
 mv -f "$STATE_DIR/vllm.env.new" "$STATE_DIR/vllm.env"
 quoted() { # for ExecStart: every word in quotes, with %, $, \ and " taken literally
@@ -228,7 +229,7 @@ quoted() { # for ExecStart: every word in quotes, with %, $, \ and " taken liter
   done
 }
 if [ -n "$VLLM_IMAGE" ]; then
-  mounts=(--volume "$models:/models:ro" --volume "$STATE_DIR/compile-cache:/root/.cache/vllm")
+  mounts=(--volume "$models:/models:ro" --volume "$STATE_DIR/compile-cache:/cache")
   [ -n "$has_adapter" ] && mounts+=(--volume "$adapter:/adapter:ro")
   docker=$(command -v docker)
   start=$(quoted "$docker" run --rm --name draftctl-vllm --gpus all --network host --ipc host --env-file "$STATE_DIR/vllm.env" "${mounts[@]}" \
