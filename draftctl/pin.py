@@ -46,7 +46,7 @@ def files_of_hub(source: str, *, endpoint: str | None, token: str | None) -> Pin
     Raises UsageError where huggingface_hub is not installed, DraftctlError where the hub does not answer.
     """
     try:
-        from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_url  # noqa: F401, PLC0415
+        from huggingface_hub import HfApi  # noqa: PLC0415
         from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError  # noqa: PLC0415
     except ImportError as error:
         raise UsageError("This needs huggingface_hub.", hint="pip install 'draftctl[hub]'") from error

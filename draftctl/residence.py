@@ -14,12 +14,12 @@ from draftctl.engines.absent import UnpaidEngine, WaitingEngine
 from draftctl.engines.base import Engine
 from draftctl.errors import DraftctlError, LockHeld
 from draftctl.gpu.budget import measured_limits, prices
-from draftctl.gpu.cloud import CloudError
+from draftctl.gpu.cloud import CloudError, dearest
 from draftctl.gpu.desk import Build
 from draftctl.gpu.making import Asked, NoDroplet
 from draftctl.gpu.manager import Manager
 from draftctl.gpu.outlook import observe, public_state
-from draftctl.gpu.policy import Decision, Limits, Observed, decide
+from draftctl.gpu.policy import Decision, Observed, decide
 from draftctl.ingest import IngestCount
 from draftctl.manifest import Manifest
 from draftctl.service import EXIT_UNREACHABLE, Listeners, RunOptions, RunResult, run
@@ -65,7 +65,7 @@ class Residence:
         self._listeners = listeners
         self._taken = taken
         self._tally = Tally()
-        self._limits = self._measured()
+        self._limits = measured_limits(manager.desk.connection, settings)
         self._admitted: float | None = None
         self._reopened = False  # what held for the next run gets its one chance in a residence, not one in each batch
         self._trouble_at: float | None = None
@@ -160,7 +160,7 @@ class Residence:
         except CloudError as error:
             self._say_once("The cloud cannot be asked what a GPU costs", error)
             return None
-        return max((offer.price_per_hour for offer in offers), default=None)
+        return dearest(offers)
 
     # -- acts -------------------------------------------------------------------------------------------------------------------------
 
@@ -331,9 +331,6 @@ class Residence:
         return result
 
     # -- small things ------------------------------------------------------------------------------------------------------------------
-
-    def _measured(self) -> Limits:
-        return measured_limits(self._connection, self._settings)
 
     def _sleep_until(self, at: float | None) -> bool:
         """Sleep a little towards a moment, so that a word from outside is heard within a second; stay."""

@@ -25,7 +25,7 @@ JOBS = (
 
 
 def crontab_lines(program: str, root: str, name: str) -> list[str]:
-    """Return the block for a crontab. `%` is cron's newline, so it is escaped; nothing is thrown away: what is said is mailed."""
+    """Return the block for a crontab. `%` is cron's newline, so it is escaped. A run's result is thrown away, what it says beside is mailed."""
     lines = [BEGIN.format(name=name)]
     for job in JOBS:
         command = " ".join(shlex.quote(word) for word in (program, "--workspace", root, *job.arguments))

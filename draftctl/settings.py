@@ -36,6 +36,15 @@ def parse_duration(value: Any) -> int:
     return int(match[1]) * _UNIT_S[match[2]]
 
 
+def span(seconds: float) -> str:
+    """Return a length of time for a person."""
+    if seconds < 120:  # noqa: PLR2004
+        return f"{seconds:.0f} s"
+    if seconds < 7200:  # noqa: PLR2004
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h".replace(".0 h", " h")
+
+
 def _day(value: Any) -> date | None:
     if value is None:
         return None

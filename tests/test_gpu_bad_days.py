@@ -521,8 +521,11 @@ def test_a_dropped_connection_is_made_anew_and_rebuilds_nothing(rented: Rented) 
     process = rented.workspace.start(
         "draft", "--batch", "--engine", BUILD, "--max-in-flight", "4", **rented.environment
     )
-    time.sleep(1.2)
+    while not rented.workspace.one("SELECT count(*) FROM drafts"):
+        time.sleep(0.05)
     rented.cloud.live[0].node.sshd.drop_connections()
+    assert process.poll() is None, "it was in the middle"
+    assert rented.workspace.one("SELECT count(*) FROM drafts") < 400
     process.communicate(timeout=120)
     rented.tick()
     assert rented.workspace.one("SELECT count(*) FROM drafts WHERE status = 'drafted'") == 400

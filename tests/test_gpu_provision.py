@@ -99,14 +99,10 @@ def test_a_file_that_nobody_pinned_is_refused(sandbox: Sandbox) -> None:
         ({"VLLM_IMAGE": "vllm/vllm-openai:latest"}, "runtime", "not pinned by digest"),
         ({"VLLM_IMAGE": "", "VLLM_VENV": "/nowhere"}, "runtime", "no /nowhere/bin/vllm"),
         ({"PLAYED_VERSION": "0.31.2"}, "ready", "known holes"),
-        ({"ENGINE_ID": "do-gpu-other_2026-01-01.1", "SANDBOX_NAME": BUILD}, "", ""),
     ],
 )
 def test_what_makes_a_phase_fail(sandbox: Sandbox, changed: dict[str, str], phase: str, words: str) -> None:
     done = sandbox.run(**changed)
-    if not phase:
-        assert done.returncode == 0, done.stderr
-        return
     assert done.returncode == 1
     assert statuses(sandbox)[-1] == (phase, "fail")
     assert words in sandbox.phases()[-1]["detail"], sandbox.phases()[-1]

@@ -52,8 +52,8 @@ def simulate(
     Example: draftctl gpu simulate --trace arrivals.csv --max-wait 30m
     """
     from draftctl.gpu.advice import random_boots, simulated
-    from draftctl.gpu.curve import span
     from draftctl.gpu.policy import Limits
+    from draftctl.settings import span
 
     boot_s, tick_s = seconds_of(provision), max(seconds_of(tick), 1)
     p95_s = seconds_of(provision_p95) if provision_p95 else None
@@ -117,24 +117,26 @@ def advise(
 
     Example: draftctl gpu advise --html advice.html
     """
-    from draftctl.gpu.advice import choices
+    from draftctl.gpu.advice import CHOICES_S, choices
     from draftctl.gpu.budget import measured_limits
     from draftctl.gpu.curve import page
     from draftctl.gpu.curve import svg as draw
+    from draftctl.settings import span
+    from draftctl.store import jobs
 
     settings = settings_of(ctx)
     with database(ctx) as connection:
         limits = measured_limits(connection, settings)
         paid = price if price is not None else _last_price(connection)
-        arrivals = read_trace(trace) if trace else _arrivals(connection)
+        arrivals = read_trace(trace) if trace else jobs.all_arrivals(connection)
     if len(arrivals) < 2:  # noqa: PLR2004
         raise UsageError("There is no history yet to reckon with.", hint="--trace CSV takes another inbox's arrivals.")
     current = settings.values.gpu.max_wait
-    waits = sorted({0, 300, 900, 1800, 3600, 7200, 14400, 28800, current})
+    waits = sorted({*CHOICES_S, current})
     found = choices(arrivals, limits, tick_s=60, price_per_hour=paid, waits_s=waits)
     intro = (
         f"{len(arrivals)} messages in {(arrivals[-1] - arrivals[0]) / 86400:.1f} days, replayed at ${paid:.2f} an hour and "
-        f"{limits.provision_s / 60:.1f} min a boot; max_wait is {_word(current)} now."
+        f"{limits.provision_s / 60:.1f} min a boot; max_wait is {span(current)} now."
     )
     for path, text in ((html, page), (svg, None)):
         if path is not None:
@@ -166,12 +168,6 @@ def _table(found: Sequence["Choice"], current: float) -> list[str]:
     ]
 
 
-def _word(seconds: float) -> str:
-    from draftctl.gpu.curve import span
-
-    return span(seconds)
-
-
 def audit(
     ctx: typer.Context,
     days: Annotated[int, typer.Option(min=1, help="How far back.")] = 30,
@@ -185,7 +181,7 @@ def audit(
 
     from draftctl.gpu.advice import audited
     from draftctl.gpu.budget import measured_limits
-    from draftctl.gpu.curve import span
+    from draftctl.settings import span
     from draftctl.store import leases
 
     settings, now = settings_of(ctx), time.time()
@@ -215,9 +211,3 @@ def _last_price(connection: "sqlite3.Connection") -> float:
         "SELECT price_per_hour FROM gpu_leases WHERE price_per_hour > 0 ORDER BY seq DESC LIMIT 1"
     ).fetchone()
     return float(row["price_per_hour"]) if row else PRICE
-
-
-def _arrivals(connection: "sqlite3.Connection") -> list[float]:
-    from draftctl.store import jobs
-
-    return jobs.all_arrivals(connection)

@@ -8,7 +8,7 @@ import typer
 
 from draftctl.cli.context import JsonFlag, author, database, emit, narrate, on_terminal, settings_of
 from draftctl.cli.rental import load_build, managing, open_cloud
-from draftctl.cli.rented import clock, gpu_app, gpu_status, span
+from draftctl.cli.rented import clock, gpu_app, gpu_status
 from draftctl.errors import LockHeld, StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def up(
     """
     from draftctl.cli.progress import Waiting
     from draftctl.cli.renting import ask_first, bring_up
+    from draftctl.settings import span
 
     settings = settings_of(ctx)
     held_s = seconds_of(keep)
@@ -81,8 +82,10 @@ def up(
 
 
 def _ready_text(lease: "Lease") -> str:
+    from draftctl.settings import span
+
     until = clock(lease.held_until) if lease.held_until else "the work is done"
-    took = (lease.ready_at or 0) - (lease.created_at or lease.ready_at or 0)
+    took = (lease.ready_at or lease.since) - lease.since
     return (
         f"{lease.engine_id} is ready after {span(took)} on droplet {lease.droplet_id}. It is kept until {until}; then the next run, or "
         "`draftctl gpu reap`, ends it. `draftctl draft --batch` uses it; `draftctl gpu down` ends it now."
@@ -196,7 +199,7 @@ def hold(ctx: typer.Context, keep: For = "1h", as_json: JsonFlag = False) -> Non
         if lease is None or lease.state == "releasing" or lease.end_asked:
             raise UsageError("No GPU is up that could be held.", hint="`draftctl gpu up --for 1h` starts one.")
         now = time.time()
-        last = (lease.created_at or lease.intent_at) + settings.values.gpu.max_lifetime
+        last = lease.since + settings.values.gpu.max_lifetime
         until = min(now + seconds_of(keep), last)
         if until <= now:
             raise UsageError(

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from draftctl.store.leases import Lease
 
 LOCK = "gpu.lock"
-_SCRIPT = "scripts/provision-raw-gpu-droplet.sh"
 
 
 def open_cloud(settings: "Settings") -> "DigitalOcean":
@@ -115,10 +114,11 @@ def build_of(settings: "Settings", connection: "sqlite3.Connection", lease: "Lea
 
 def _script(settings: "Settings") -> bytes:
     """Return the provisioning script: the workspace's own, else (for the default one) the one that came with draftctl."""
+    from draftctl.settings import Gpu
     from draftctl.starter import starter_folder
 
-    wanted = settings.values.gpu.provision_script
-    places = [settings.root / Path(wanted).expanduser(), *([starter_folder() / _SCRIPT] if wanted == _SCRIPT else [])]
+    wanted, ours = settings.values.gpu.provision_script, Gpu().provision_script
+    places = [settings.root / Path(wanted).expanduser(), *([starter_folder() / ours] if wanted == ours else [])]
     for place in places:
         if place.is_file():
             return place.read_bytes()

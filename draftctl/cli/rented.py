@@ -68,7 +68,7 @@ def gpu_status(ctx: typer.Context, settings: "Settings") -> dict[str, Any]:
             "price_per_hour": lease.price_per_hour,
             "why": lease.reason,
             "asked_by": lease.asked_by,
-            "since": leases.iso(lease.created_at or lease.intent_at),
+            "since": leases.iso(lease.since),
             "ready_at": leases.iso(lease.ready_at),
             "held_until": leases.iso(lease.held_until),
             "expires_at": leases.iso(lease.expires_at),
@@ -79,6 +79,7 @@ def gpu_status(ctx: typer.Context, settings: "Settings") -> dict[str, Any]:
 
 
 def _status_text(value: dict[str, Any]) -> str:
+    from draftctl.settings import span
     from draftctl.store.leases import ALARM_COUNT
 
     if value["lease"] is None:
@@ -204,11 +205,3 @@ def clock(at: float | None) -> str:
 def clock_of(text: str | None) -> str:
     """Return a moment (ISO 8601) as day and time here."""
     return "?" if not text else datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def span(seconds: float) -> str:
-    """Return a length of time for a person."""
-    if seconds < 90:  # noqa: PLR2004
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004

@@ -11,7 +11,7 @@ import typer
 from draftctl.cli.context import narrate
 from draftctl.errors import DraftctlError, UsageError
 from draftctl.gpu.budget import budget_left, measured_limits, prices
-from draftctl.gpu.cloud import Cloud, CloudError, Offer
+from draftctl.gpu.cloud import Cloud, CloudError, Offer, dearest
 from draftctl.gpu.making import Asked, NoDroplet
 from draftctl.gpu.outlook import observe
 from draftctl.gpu.policy import cost_usd, decide
@@ -70,7 +70,7 @@ def bring_up(
         with transaction(desk.connection):
             leases.event(desk.connection, None, "breaker_reset", {"by": by})
         now = desk.clock()
-        asked = Asked(by=by, reason="by hand", expires_at=now + held_s, held_until=now + held_s)
+        asked = Asked(by=by, reason=leases.BY_HAND, expires_at=now + held_s, held_until=now + held_s)
         lease = manager.begin(build, asked, offers)
     elif lease.state != "ready":
         narrate(f"A droplet is on its way already (lease {lease.id}); this goes on with it.")
@@ -79,10 +79,10 @@ def bring_up(
 
 def _until_ready(settings: "Settings", manager: "Manager", lease: "Lease", shown: Shown) -> "Lease":
     desk = manager.desk
-    deadline = min(lease.expires_at, (lease.created_at or lease.intent_at) + settings.values.gpu.boot_timeout)
+    deadline = min(lease.expires_at, lease.since + settings.values.gpu.boot_timeout)
     while lease.state not in ("ready", "closed"):
         lease = _step(manager, lease)
-        shown(lease.state, lease.created_at or lease.intent_at)
+        shown(lease.state, lease.since)
         if lease.state not in ("ready", "closed", "releasing") and desk.clock() > deadline:
             desk.keep_log(lease)
             lease = manager.fail(lease, "it did not come up within gpu.boot_timeout, or the time that it was asked for")
@@ -100,9 +100,13 @@ def _step(manager: "Manager", lease: "Lease") -> "Lease":
             return manager.release(lease, "not_needed", "told_to_end")
         return manager.advance(lease)
     except CloudError as error:
-        if manager.desk.event_once(lease, "cloud_unknown", {"why": error.message}):
-            narrate(f"The cloud cannot be asked: {error.message} Trying again.")
+        _cannot_ask(manager, lease, error)
         return lease
+
+
+def _cannot_ask(manager: "Manager", lease: "Lease", error: CloudError) -> None:
+    if manager.desk.event_once(lease, "cloud_unknown", {"why": error.said or error.message}):
+        narrate(f"The cloud cannot be asked: {error.message} Trying again.")
 
 
 def _offers(settings: "Settings", cloud: Cloud, build: "Build") -> list[Offer]:
@@ -124,20 +128,14 @@ def _ask(
     now = time.time()
     limits = measured_limits(connection, settings)
     left = budget_left(connection, settings.values.gpu, now)
-    price = max((offer.price_per_hour for offer in offers), default=0.0)
-    most = cost_usd(held_s, price, limits)
-    if not offers:
+    price = dearest(offers)
+    if price is None:
         raise UsageError(
             "What it would cost is not known, so nothing is started.", hint="`draftctl gpu plan` says why."
         )
-    if offers:
-        first = offers[0]
-        others = (
-            f" (or {', '.join(f'{o.size} in {o.region} at ${o.price_per_hour:.2f}' for o in offers[1:])})"
-            if offers[1:]
-            else ""
-        )
-        narrate(f"{first.size} in {first.region} at ${first.price_per_hour:.2f} an hour{others}.")
+    most = cost_usd(held_s, price, limits)
+    first, *others = [f"{o.size} in {o.region} at ${o.price_per_hour:.2f}" for o in offers]
+    narrate(f"{first} an hour" + (f" (or {', '.join(others)})." if others else "."))
     until = time.strftime("%H:%M", time.localtime(now + held_s))
     narrate(
         f"It takes about {limits.provision_s / 60:.0f} min to be ready, ends at {until} at the latest, and costs at most ${most:.2f}."
@@ -167,8 +165,7 @@ def take_down(manager: "Manager", deadline: float) -> bool:
             else:
                 lease = manager.release(lease, "served" if lease.ready_at else "not_needed", "told_to_end")
         except CloudError as error:
-            if desk.event_once(lease, "cloud_unknown", {"why": error.message}):
-                narrate(f"The cloud cannot be asked: {error.message} Trying again.")
+            _cannot_ask(manager, lease, error)
         if lease.state == "closed":
             return True
         if time.monotonic() > deadline:
@@ -247,7 +244,7 @@ def plan_of(settings: "Settings", connection: sqlite3.Connection, cloud: Cloud, 
     offers, reasons = prices(cloud, build.manifest)
     left = budget_left(connection, settings.values.gpu, now)
     lease = leases.open_lease(connection)
-    price = max((offer.price_per_hour for offer in offers), default=None)
+    price = dearest(offers)
     session = cost_usd(limits.provision_s + limits.service_s, price, limits) if price else None
     seen = observe(
         connection, settings.values.gpu, limits, lease, now=now, engine_id=build.engine_id, price=lambda: price

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from draftctl.gpu.clairvoyant import cheapest_s
-from draftctl.gpu.policy import HOUR_S, Limits
+from draftctl.gpu.policy import HOUR_S, Limits, percentile
 from draftctl.gpu.simulate import DAY_S, Replay, replay
 
 MONTH_DAYS = 30
@@ -90,7 +90,7 @@ def choices(
     *,
     tick_s: float,
     price_per_hour: float,
-    waits_s: Sequence[float] = CHOICES_S,
+    waits_s: Sequence[float],
 ) -> list[Choice]:
     """Return what each `max_wait` would have given for these arrivals."""
     found = []
@@ -124,11 +124,7 @@ def audited(
         "paid_usd": round(paid_usd, 4),
         "clairvoyant_usd": round(best, 4),
         "ratio": round(paid_usd / best, 4) if best else None,
-        "wait_p50_s": round(_at(ordered, 0.5), 1),
-        "wait_p95_s": round(_at(ordered, 0.95), 1),
+        "wait_p50_s": round(percentile(ordered, 0.5), 1),
+        "wait_p95_s": round(percentile(ordered, 0.95), 1),
         "late": sum(1 for wait in ordered if wait > limits.max_wait_s),
     }
-
-
-def _at(ordered: Sequence[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0

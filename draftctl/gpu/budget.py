@@ -1,17 +1,15 @@
 """What may still be spent, what things take here, and what the candidates cost: the figures that the policy gets."""
 
-import math
 import sqlite3
 from datetime import UTC, datetime
 
 from draftctl.gpu.cloud import Cloud, Offer, offers
-from draftctl.gpu.policy import Limits
+from draftctl.gpu.policy import Limits, percentile
 from draftctl.manifest import Manifest
 from draftctl.settings import Gpu, Settings
 from draftctl.store import leases
 
 FIRST_BOOT_S = 600.0  # before any boot was measured
-P95 = 0.95
 SERVICE_S = 15.0
 
 
@@ -39,8 +37,7 @@ def boot_p95(boots: list[float]) -> float:
     """Return the boot time to reckon with: the 95th percentile of these, or ten minutes before there are any."""
     if not boots:
         return FIRST_BOOT_S
-    ordered = sorted(boots)
-    return ordered[min(len(ordered) - 1, math.ceil(P95 * len(ordered)) - 1)]
+    return percentile(sorted(boots), 0.95)
 
 
 def day_and_month(now: float) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from draftctl.gpu.policy import Limits, billed_s
 
 # A session that begins with one message: [what was paid before, that message's number, when it is ready, when it last began one, how
 # many in a row it could begin without having fallen behind since it was ready].
-# A list, because the innermost loop takes it apart some ten million times for a month of 60,000 messages.
+# A list, because the innermost loop takes it apart millions of times for a month of 60,000 messages.
 _Start = list[Any]
 _BEFORE, _FIRST, _READY, _LAST, _AHEAD = range(5)
 

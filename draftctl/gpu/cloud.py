@@ -59,6 +59,11 @@ class CloudDroplet:
     created_at: float | None = None
     price_per_hour: float | None = None
 
+    @property
+    def is_off(self) -> bool:
+        """Say whether it is switched off: it serves nothing, and costs all the same."""
+        return self.status in ("off", "archive")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudSize:
@@ -226,6 +231,11 @@ class Offer:
     size: str
     region: str
     price_per_hour: float
+
+
+def dearest(offered: Iterable[Offer]) -> float | None:
+    """Return what the dearest of these costs an hour; None where there is none."""
+    return max((offer.price_per_hour for offer in offered), default=None)
 
 
 def offers(candidates: Sequence[tuple[str, str]], sizes: Mapping[str, CloudSize]) -> tuple[list[Offer], list[str]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from jinja2 import Environment, StrictUndefined
 
 from draftctl.gpu.advice import Choice
+from draftctl.settings import span
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 760, 430, 70, 90, 30, 60
 _CENTS_BELOW, _HOURS_ABOVE_S = 4, 7200
@@ -99,15 +100,6 @@ def cells(choice: Choice) -> list[str]:
         f"{choice.starts_per_day:.1f}",
         "-" if choice.ratio is None else f"{choice.ratio:.2f}",
     ]
-
-
-def span(seconds: float) -> str:
-    """Return a length of time for a person."""
-    if seconds < 120:  # noqa: PLR2004
-        return f"{seconds:.0f} s"
-    if seconds < 7200:  # noqa: PLR2004
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h".replace(".0 h", " h")
 
 
 def _nice(value: float) -> float:

@@ -157,11 +157,8 @@ class Desk:
     def link(self, lease: Lease) -> Forward:
         """Return the port forward to the lease's server; its SSH connection is made when it is needed."""
         if self._forward is None:
-            self._forward = Forward(lambda: connect(self.address_of(self._fresh(lease))), self.settings.remote_port)
+            self._forward = Forward(lambda: connect(self.address_of(lease)), self.settings.remote_port)
         return self._forward
-
-    def _fresh(self, lease: Lease) -> Lease:
-        return lease if lease.state == "ready" else self.lease(lease.id)
 
     def endpoint(self, lease: Lease) -> tuple[str, str]:
         """Return the local address that leads to the lease's server, and the server's key."""

@@ -132,10 +132,6 @@ class DigitalOcean:
             "firewalls", "POST", {"name": name, "inbound_rules": inbound, "outbound_rules": outbound, "tags": [tag]}
         )
 
-    def account(self) -> dict[str, Any]:
-        """Return what the account says of itself."""
-        return dict(_part(self._call("account"), "account", dict))
-
     def probe(self, path: str, method: str, body: Mapping[str, Any] | None = None) -> CloudError | None:
         """Make a call that does nothing, to see whether the token may; return the refusal."""
         try:

@@ -32,7 +32,6 @@ class Forward:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # four descriptors a request, at hundreds of requests
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.connects = 0
         threading.Thread(target=self._accept, name="draftctl-forward", daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -65,7 +64,6 @@ class Forward:
             except (SshError, HostKeyMismatch):
                 self._failed_at = time.monotonic()
                 raise
-            self.connects += 1
             return self._ssh
 
     def _accept(self) -> None:

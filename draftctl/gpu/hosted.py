@@ -138,7 +138,6 @@ def _adopt(desk: Desk, lease: Lease, state: node.Progress, named: Named | None) 
     if droplet.address is None:
         return lease
     price = droplet.price_per_hour or getattr(desk.cloud.sizes().get(droplet.size), "price_per_hour", None)
-    verified = any(phase.phase == "verify" and phase.status == "ok" for phase in state.phases)
     lease = desk.change(lease, host_key=named.host_key) if named and named.host_key else lease
     desk.event(lease, "adopted", {"droplet": droplet.id})
     return desk.move(  # the first login comes next, as with a droplet of our own making
@@ -149,7 +148,7 @@ def _adopt(desk: Desk, lease: Lease, state: node.Progress, named: Named | None) 
         region=droplet.region,
         address=droplet.address,
         price_per_hour=price or lease.price_per_hour,
-        attested="weights" if verified else "name",
+        attested=state.attested,
     )
 
 

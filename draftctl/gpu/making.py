@@ -38,7 +38,7 @@ class Asked:
 
 
 class NoDroplet(DraftctlError):
-    """No droplet was made, and the lease is closed. The candidates wait."""
+    """No droplet was made, and no lease is open. The candidates wait."""
 
 
 def begin(desk: Desk, build: Build, asked: Asked) -> tuple[Lease, str, str]:
@@ -156,7 +156,7 @@ def look_for(desk: Desk, lease: Lease) -> Lease:
             desk.cloud.destroy(extra.id)
         desk.event(lease, "adopted", {"droplet": found[0].id})
         return adopt(desk, lease, found[0])
-    if desk.clock() - (lease.created_at or lease.intent_at) > SETTLE_S:
+    if desk.clock() - lease.since > SETTLE_S:
         desk.warn(
             "The cloud did not answer when it was asked for a droplet, and none has appeared. It is asked again later."
         )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from draftctl.failpoints import reach
 from draftctl.gpu import node
-from draftctl.gpu.cloud import CloudError, Offer
+from draftctl.gpu.cloud import CloudError, Offer, dearest
 from draftctl.gpu.desk import Build, Desk
 from draftctl.gpu.hosted import begin_on_host, follow_host, host_address, stop_on_host
 from draftctl.gpu.keys import new_key
@@ -39,8 +39,7 @@ class Manager:
             host_address(self.desk)  # what is missing there is said before anything is written down
         lease, user_data, client_public = begin(self.desk, build, asked)
         if self.desk.settings.provision_on == "host":
-            price = max((offer.price_per_hour for offer in offers), default=None)
-            return begin_on_host(self.desk, lease, build, user_data, client_public, price=price)
+            return begin_on_host(self.desk, lease, build, user_data, client_public, price=dearest(offers))
         return create(self.desk, lease, build, offers, user_data)
 
     def advance(self, lease: Lease) -> Lease:
@@ -91,7 +90,7 @@ class Manager:
         if droplet is None:
             return self._vanished(lease)
         if droplet.status != "active" or not droplet.address:
-            if droplet.status in ("off", "archive"):
+            if droplet.is_off:
                 return self.fail(lease, f"the droplet is {droplet.status}")
             return lease
         if lease.address != droplet.address:
@@ -147,9 +146,8 @@ class Manager:
         try:
             ssh = desk.link(lease).ssh()
             state = node.progress(ssh, place, lease=lease.id)
-            if (
-                not state.running and state.exit_code is None
-            ):  # never started, or the droplet was rebooted: it goes on where it was
+            if not state.running and state.exit_code is None:
+                # Never started, or the droplet was rebooted: it goes on where it was.
                 send_and_start(desk, lease, ssh, place)
                 return lease
         except SshError as error:
@@ -162,9 +160,8 @@ class Manager:
             return self.fail(lease, f"provisioning failed in {state.failed}")
         if not state.ready:
             return lease
-        verified = any(phase.phase == "verify" and phase.status == "ok" for phase in state.phases)
         desk.event(lease, "phases", {p.phase: p.seconds for p in state.phases if p.status == "ok"})
-        lease = desk.move(lease, "warming", attested="weights" if verified else "name")
+        lease = desk.move(lease, "warming", attested=state.attested)
         reach("gpu.after_provisioned")
         return lease
 
@@ -209,7 +206,7 @@ class Manager:
     def _vanished(self, lease: Lease) -> Lease:
         """Deal with a droplet that the cloud no longer knows: a list may be behind, or it was accepted and then dropped."""
         desk = self.desk
-        young = desk.clock() - (lease.created_at or lease.intent_at) < VANISH_S
+        young = desk.clock() - lease.since < VANISH_S
         if (young and lease.state == "booting") or desk.tagged(lease):
             return lease
         now = desk.clock()
@@ -224,6 +221,6 @@ class Manager:
         droplet = self.desk.get(lease)
         if droplet is None:
             return self._vanished(lease) if self.desk.get(lease) is None else None
-        if droplet.status in ("off", "archive"):
+        if droplet.is_off:
             return self.fail(lease, f"the droplet is {droplet.status}")
         return None

@@ -100,6 +100,11 @@ class Progress:
         """Say whether the script is done and well."""
         return self.exit_code == 0 and self.failed is None
 
+    @property
+    def attested(self) -> str:
+        """Return what is known of the weights: `weights` where the script has compared every file, else `name`."""
+        return "weights" if any(p.phase == "verify" and p.status == "ok" for p in self.phases) else "name"
+
 
 def rotate_host_key(ssh: Ssh, new: KeyPair) -> str | None:
     """Replace the host key that this connection was verified with; return why the host would not have it, or None."""

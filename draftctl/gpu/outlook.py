@@ -43,7 +43,7 @@ def observe(
         latest_start=start,
         in_flight=in_flight,
         paused=paused,
-        created_at=(lease.created_at or lease.intent_at) if lease else None,
+        created_at=lease.since if lease else None,
         ready_at=lease.ready_at if lease else None,
         last_work=lease.last_work_at if lease else None,
         admitted_until=admitted_until,

@@ -5,7 +5,7 @@ serve everything, destroy at once. Time is in seconds on any one clock, money in
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -204,6 +204,11 @@ def retry_after(failed: int, failed_at: float | None, misses: int, missed_at: fl
     """Return when a start may be tried again after so many that failed, or found no droplet to be had; each time twice as long."""
     tries, at = (failed, failed_at) if (failed_at or 0) >= (missed_at or 0) else (misses, missed_at)
     return at + min(MAX_BACK_OFF_S, BACK_OFF_S * 2.0 ** (min(tries, 20) - 1)) if tries and at is not None else None
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """Return the value that this share of the values (ascending) does not exceed; 0 where there are none."""
+    return ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0
 
 
 def billed_s(seconds: float, limits: Limits) -> float:

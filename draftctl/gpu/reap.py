@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from draftctl.gpu.cloud import TAG, Cloud, CloudDroplet, CloudError, expiry_of, lease_of, lease_tag, ours, tag_expiry
+from draftctl.settings import span
 from draftctl.store.leases import owner_mark
 
-ORPHAN_AFTER_S = (
-    900.0  # a droplet that no lease stands for is left alone so long: the row may be in another copy of the database
-)
+# A droplet that no lease stands for is left alone so long: the row may be in another copy of the database.
+ORPHAN_AFTER_S = 900.0
 CONFIRM_S = 90.0
 
 
@@ -50,7 +50,7 @@ def doom_of(
     """
     if everything:
         return True, "everything of this owner goes"
-    if droplet.status in ("off", "archive"):
+    if droplet.is_off:
         return True, f"it is {droplet.status}, and costs all the same"
     expiry = expiry_of(droplet.tags)
     if expiry is not None and now >= expiry:
@@ -65,11 +65,7 @@ def doom_of(
     old = droplet.created_at is not None and now >= droplet.created_at + ORPHAN_AFTER_S
     if open_leases and old and open_leases.get(lease or "") is None:
         return True, "no lease stands for it"
-    return False, f"its time is up in {_minutes(expiry - now)}"
-
-
-def _minutes(seconds: float) -> str:
-    return f"{max(1, round(seconds / 60))} min"
+    return False, f"its time is up in {span(expiry - now)}"
 
 
 def sweep(

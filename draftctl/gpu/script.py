@@ -31,7 +31,7 @@ def send_and_start(
         ("VLLM_API_KEY_FILE", f"{place}/api.key"),
         ("STATE_DIR", place),
         ("MAX_LIFETIME_S", str(desk.settings.max_lifetime)),
-        ("EXPIRES_AT", str(int((lease.created_at or lease.intent_at) + desk.settings.max_lifetime))),
+        ("EXPIRES_AT", str(int(lease.since + desk.settings.max_lifetime))),
         *more,
     ]
     if os.environ.get("HF_ENDPOINT"):

@@ -1,14 +1,14 @@
-"""Replay arrivals through `decide`, as a run that stays while the droplet is up would: the bill, the waits, and what each start was for.
+"""Replay arrivals through `decide`, as a run that stays while the droplet is up would: the bill, and how long each message waits.
 
 The clock is simulated; nothing is rented. Arrivals are open-loop: nobody writes later because the answer came late.
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from draftctl.gpu.policy import HOUR_S as _HOUR_S
-from draftctl.gpu.policy import Decision, Limits, Observed, billed_s, decide, latest_start
+from draftctl.gpu.policy import HOUR_S, Decision, Limits, Observed, billed_s, decide, latest_start, percentile
 
 DAY_S = 86400.0
 
@@ -25,8 +25,7 @@ class Replay:
 
     def wait_at(self, share: float) -> float:
         """Return the wait that this share of the messages stays below."""
-        ordered = sorted(self.waits)
-        return ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0
+        return percentile(sorted(self.waits), share)
 
     def late(self, max_wait_s: float) -> int:
         """Return how many waited longer than this."""
@@ -34,7 +33,7 @@ class Replay:
 
     def cost_usd(self, price_per_hour: float) -> float:
         """Return the bill."""
-        return self.gpu_seconds * price_per_hour / _HOUR_S
+        return self.gpu_seconds * price_per_hour / HOUR_S
 
 
 def replay(
@@ -110,18 +109,7 @@ class _Replay:
         return latest
 
     def _arrived(self, now: float) -> int:
-        low, high = self._next, len(self._arrivals)
-        step = 1
-        while low + step < high and self._arrivals[low + step] <= now:
-            low, step = low + step, step * 2
-        high = min(high, low + step)
-        while low < high:
-            middle = (low + high) // 2
-            if self._arrivals[middle] <= now:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        return bisect_right(self._arrivals, now, lo=self._next)
 
     def _session(self, created: float) -> float:
         """Run one session from the create call to the destroy call; return when it is gone."""

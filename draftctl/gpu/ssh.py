@@ -1,5 +1,6 @@
 """SSH to a host whose key is known beforehand: no agent, no keys from elsewhere, nothing trusted on first use."""
 
+import base64
 import contextlib
 import io
 import logging
@@ -161,8 +162,6 @@ def _mismatch(address: Address) -> HostKeyMismatch:
 
 
 def _parse_public(text: str) -> tuple[str, paramiko.PKey]:
-    import base64  # noqa: PLC0415
-
     try:
         kind, encoded, *_ = text.split()
         return kind, paramiko.PKey.from_type_string(kind, base64.b64decode(encoded))

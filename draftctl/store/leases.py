@@ -6,9 +6,10 @@ Times are ISO 8601 text with zone, as everywhere in the tables; `Lease` has them
 import json
 import secrets
 import sqlite3
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from draftctl.gpu.policy import HOUR_S, Limits, billed_s
@@ -16,6 +17,7 @@ from draftctl.models import canonical_json, sha256_text
 from draftctl.store import audit
 from draftctl.store.db import utc_now
 
+BY_HAND = "by hand"
 SAY_AGAIN_S = 12 * 3600
 ALARM_COUNT = 1_000_000  # more than any limit of failed starts: only a person starts again
 _TIMES = (
@@ -64,9 +66,14 @@ class Lease:
     before: tuple[Any, ...]
 
     @property
+    def since(self) -> float:
+        """Return since when it is paid for, or, before that, meant."""
+        return self.created_at or self.intent_at
+
+    @property
     def by_hand(self) -> bool:
         """Say whether a person started it."""
-        return self.reason == "by hand"
+        return self.reason == BY_HAND
 
     def cost_until(self, now: float) -> float:
         """Return what it has cost until now, in US dollars; what a closed one has cost in all."""
@@ -91,11 +98,6 @@ def owner_mark(owner: str) -> str:
 def iso(at: float | None) -> str | None:
     """Return a moment (unix seconds) as the tables write it."""
     return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-
-
-def iso_ago(ago_s: float) -> str:
-    """Return the moment so many seconds ago, as the tables write it."""
-    return (datetime.now(UTC) - timedelta(seconds=ago_s)).isoformat(timespec="milliseconds")
 
 
 def seconds(text: str | None) -> float | None:
@@ -190,7 +192,11 @@ def event_once(connection: sqlite3.Connection, lease_id: str | None, kind: str, 
     row = connection.execute(
         "SELECT detail, at FROM gpu_events WHERE kind = ? AND lease_id IS ? ORDER BY seq DESC LIMIT 1", (kind, lease_id)
     ).fetchone()
-    new = row is None or row["detail"] != canonical_json(dict(detail)) or row["at"] < iso_ago(SAY_AGAIN_S)
+    new = (
+        row is None
+        or row["detail"] != canonical_json(dict(detail))
+        or row["at"] < (iso(time.time() - SAY_AGAIN_S) or "")
+    )
     if new:
         event(connection, lease_id, kind, detail)
     return new
@@ -235,15 +241,15 @@ def no_capacity(connection: sqlite3.Connection) -> tuple[int, float | None]:
 
 
 def end_asked(connection: sqlite3.Connection, lease_id: str) -> str | None:
-    """Return `end` when somebody has asked for a lease to end, or it is not there to be used any more."""
+    """Return `gpu_down` when somebody has asked for a lease to end, or it is not there to be used any more; else None."""
     row = connection.execute("SELECT state, end_asked FROM gpu_leases WHERE id = ?", (lease_id,)).fetchone()
     return "gpu_down" if row is None or row["end_asked"] is not None or row["state"] != "ready" else None
 
 
 def last_troubles(connection: sqlite3.Connection) -> list[str]:
-    """Return what went wrong since a GPU last was ready: the last failed start, and the last trouble that was said."""
+    """Return what the last start that came to nothing came to, where none has served since."""
     rows = connection.execute(
-        "SELECT detail, closed_at AS at FROM gpu_leases WHERE outcome = 'failed' AND seq > "
+        "SELECT detail, closed_at AS at FROM gpu_leases WHERE outcome NOT IN ('served', 'not_needed') AND seq > "
         "coalesce((SELECT max(seq) FROM gpu_leases WHERE outcome = 'served'), 0) ORDER BY seq DESC LIMIT 1"
     ).fetchall()
     return [f"the last start failed at {row['at'][:16]}: {row['detail']}" for row in rows if row["at"]]
