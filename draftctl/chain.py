@@ -16,7 +16,16 @@ from draftctl.engines.base import Completion, Engine, EngineRefused, Request
 from draftctl.errors import EngineUnreachable
 from draftctl.models import Candidate, Drafted, Finding, Held, Outcome, PromptPart, prompt_hash
 from draftctl.models import Step as Asked
-from draftctl.prompt import ContextRole, again, first_messages, instruction, next_messages, thread_piece
+from draftctl.prompt import (
+    ContextRole,
+    again,
+    first_messages,
+    instruction,
+    next_messages,
+    sent_back,
+    thread_piece,
+    with_note,
+)
 from draftctl.rendering import Facts, Prompts, RenderError
 from draftctl.workflow import Step, Workflow
 
@@ -226,13 +235,16 @@ class _Run:
         """Return the conversation with this step's turn at its end; nothing that looks like a control token may be in it."""
         max_chars = self._workflow.steps[self._workflow.draft].max_chars
         if told:
-            turn = again(neutralise(one_line(told), self._deps.extra_tokens), max_chars)
+            turn = again(self._neutral(told), max_chars)
         else:
             try:
                 text = self._deps.prompts.render(step.text, self._facts)
             except RenderError as error:
                 raise _Hold(_unrenderable(step, error)) from error
             turn = step_instruction(step, text, max_chars)
+        asked = self._candidate.redraft if step.verb == "draft" and not told else None
+        if asked is not None and not asked.body:
+            turn = with_note(turn, self._neutral(asked.note))
         extra = self._deps.extra_tokens
         if self._messages:
             messages = next_messages(self._messages, self._answer, turn, extra)
@@ -241,10 +253,17 @@ class _Run:
             thread = thread_piece(self._candidate, extra)
             messages = first_messages(self._context.piece, thread, turn, self._deps.context_role)
             new = [thread, turn]
+        if asked is not None and asked.body:
+            turn = sent_back(self._neutral(asked.note), max_chars)
+            messages = next_messages(messages, asked.body, turn, extra)
+            new += [part.content for part in messages[-2:]]
         if self._context.control_token or any(find_control_token(text, extra) for text in new):
             raise _Hold(Held(reason="control_token", detail=f"step {step.name}", on_body=True))
         self._told += [step.text, *turn.splitlines()]
         return messages
+
+    def _neutral(self, text: str) -> str:
+        return neutralise(one_line(text), self._deps.extra_tokens)
 
     async def _complete(self, index: int, step: Step, messages: tuple[PromptPart, ...]) -> Completion:
         """Get one completion: from memory, or from the engine."""

@@ -4,12 +4,13 @@ The bundle covers every text that can reach the prompt or decide about the reply
 same; what is per candidate (thread, atoms) is in the prompt itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from draftctl.canon import NOTES, SAFETY, Canon, Note
 from draftctl.chainset import PARTIALS, text_path
 from draftctl.control_tokens import find_control_token
+from draftctl.few_shot import Example
 from draftctl.gates import RULESET
 from draftctl.manifest import Manifest, manifest_path
 from draftctl.models import BundlePart, bundle_hash, canonical_json
@@ -33,9 +34,15 @@ class Context:
 
 
 def gather(
-    workflow: Workflow, note: Note, canon: Canon, partials: Mapping[str, str], manifest: Manifest, persona: str
+    workflow: Workflow,
+    note: Note,
+    canon: Canon,
+    partials: Mapping[str, str],
+    manifest: Manifest,
+    persona: str,
+    examples: Sequence[Example] = (),
 ) -> Context:
-    """Put together the context of one workflow and one note."""
+    """Put together the context of one workflow and one note, with the examples of this batch after the canon."""
     notes = _notes(workflow, note, canon)
     files = {
         path: canon.texts[path]
@@ -45,6 +52,7 @@ def gather(
     kinds = {text_path(item): item.kind for item in workflow.context if item.kind != "canon"}
     texts = [ContextText(kind=kinds[path], key=path, text=text) for path, text in files.items()]
     texts += [ContextText(kind="canon", key=n.key, text=f"{n.key} {n.name}: {unfilled(n.text)}") for n in notes]
+    texts += [ContextText(kind="examples", key=str(example.correction_id), text=example.text) for example in examples]
     said = [text for step in workflow.steps for text in (step.text, f"{{{{ ({step.when or 0}) }}}}")]
     said += [partials[name] for name in workflow.partials]
     named = [found for text in said for key, _ in named_in(text, "pastebin") if (found := canon.find(key))]
@@ -54,6 +62,7 @@ def gather(
         *(BundlePart(kind="text", key=path, content=text.strip()) for path, text in files.items()),
         *(BundlePart(kind="partial", key=name, content=partials[name]) for name in workflow.partials),
         BundlePart(kind="manifest", key=manifest.id, content=canonical_json(manifest.model_dump(mode="json"))),
+        *(BundlePart(kind="example", key=str(example.correction_id), content=example.text) for example in examples),
         BundlePart(kind="persona", key="name", content=persona),
         BundlePart(kind="renderer", key="version", content=RENDERER_VERSION),
         BundlePart(kind="gates", key="ruleset", content=RULESET),

@@ -19,10 +19,11 @@ from draftctl.holds import Reopen
 from draftctl.models import Finding, canonical_json
 from draftctl.settings import Persona
 from draftctl.store import audit
+from draftctl.store.corrections import BodyHits
 from draftctl.store.db import transaction, utc_now
 from draftctl.store.jobs import paused
-from draftctl.store.people import BodyHits, why_unsendable
 from draftctl.store.results import decide
+from draftctl.store.standing import why_unsendable
 
 
 @dataclass(slots=True)

@@ -69,6 +69,11 @@ HOLDS: dict[str, HoldKind] = {
         reopen=Reopen.NEXT_RUN,
         costs_attempt=False,
     ),
+    "held_by_person": HoldKind(
+        meaning="A person who reviewed it held it back.",
+        next_step="`draftctl reply ID --body TEXT` answers it, `draftctl redraft ID --note TEXT` drafts it anew, `draftctl correct ID --undo` puts it back.",
+        reopen=Reopen.PERSON,
+    ),
     "internal_error": HoldKind(
         meaning="draftctl itself failed on this candidate; the rest of the batch ran.",
         next_step="Report the place that it names, and answer by hand; another version or commit tries again.",

@@ -135,7 +135,7 @@ def parse_candidate(value: Mapping[str, Any]) -> Accepted | Rejected:
         payload = canonical_json(read.model_dump(exclude_none=True))
         digest = sha256_text(payload)
     except ValidationError as error:
-        return Rejected(reason="; ".join(_sentence(item) for item in error.errors(include_url=False)[:3]))
+        return Rejected(reason="; ".join(sentence_of(item) for item in error.errors(include_url=False)[:3]))
     except UnicodeEncodeError:
         return Rejected(reason="holds half a character (a lone surrogate), which is no text")
     if not any(m.role == "prospect" and m.text.strip() for m in read.messages):
@@ -164,7 +164,8 @@ def _candidate(read: _Candidate) -> Candidate:
     )
 
 
-def _sentence(item: Mapping[str, Any]) -> str:
+def sentence_of(item: Mapping[str, Any]) -> str:
+    """Say what is wrong with one value of a line, from what pydantic found."""
     where = ".".join(str(part) for part in item["loc"]) or "the line"
     kind = item["type"]
     if kind == "missing":

@@ -44,7 +44,7 @@ class IngestCount:
 def ingest(connection: sqlite3.Connection, stream: Stream, *, source: str, run_id: str) -> IngestCount:
     """Take in every line of a stream. A line is committed before the next group is read; a bad one is kept in `rejects`."""
     count, number = IngestCount(), 0
-    for group in _groups(stream):
+    for group in line_groups(stream):
         with transaction(connection):
             for line in group:
                 number += 1
@@ -77,7 +77,7 @@ def _take(
         count.first_new = count.first_new or f"{source}:{number}: {reason}"
 
 
-def _groups(stream: Stream) -> Iterator[list[bytes]]:
+def line_groups(stream: Stream) -> Iterator[list[bytes]]:
     """Yield the whole lines of each chunk, without their line ends; cap what is held of a line without end."""
     rest, first = b"", True
     while chunk := stream.read1(CHUNK_BYTES):

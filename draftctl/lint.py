@@ -134,7 +134,6 @@ def _readable(files: Mapping[str, bytes]) -> dict[str, Workflow]:
 
 def _warnings(chains: ChainSet, engines: list[str]) -> list[Problem]:
     later = {
-        "examples": ("examples are read, and not yet put into prompts", "W-EXAMPLES"),
         "tests": ("tests are read, and not yet run", "W-TESTS"),
     }
     found = [

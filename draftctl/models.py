@@ -37,6 +37,14 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Redraft:
+    """What a person asked for when they sent a draft back: their words, and the reply that these are about (if there was one)."""
+
+    note: str
+    body: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """An inbound message that wants a reply: its thread so far, and what is known of it."""
 
@@ -50,6 +58,7 @@ class Candidate:
     mode: Mode | None = None
     received_at: str | None = None
     atoms: Mapping[str, Any] = field(default_factory=dict)
+    redraft: Redraft | None = None
 
     @property
     def inbound(self) -> tuple[str, ...]:

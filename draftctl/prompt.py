@@ -41,6 +41,8 @@ def context_piece(persona: str, texts: Sequence[ContextText], extra: tuple[str, 
     for kind in _ORDER:
         of_kind = [text.text.strip() for text in texts if text.kind == kind and text.text.strip()]
         if of_kind:
+            if kind == "examples":
+                of_kind = ["What people wrote, and the reply that was right:", "<<<", *of_kind, ">>>"]
             blocks.append("\n".join([f"# {_HEADINGS[kind]}", *of_kind]))
     return neutralise("\n\n".join(blocks), extra) + "\n\n"
 
@@ -84,6 +86,19 @@ def instruction(verb: str, text: str, *, options: Sequence[str] = (), schema: ob
             return f'{text}\nAnswer with one JSON object and nothing else: {{"ok": true or false, "reasons": ["..."]}}'
         case _:
             return f"Write the reply: {text}\nAt most {max_chars} characters, nothing but the reply itself. No price, no service, no address."
+
+
+def with_note(turn: str, note: str) -> str:
+    """Return a turn with what the person who reviews has asked for."""
+    return f"{turn}\nThe person who reviews the reply asks: {note}"
+
+
+def sent_back(note: str, max_chars: int) -> str:
+    """Return the turn that asks for the reply once more, as the person who reviewed it wants it."""
+    return (
+        f"The person who reviews that reply asks: {note}. Write the reply again that way. "
+        f"At most {max_chars} characters, nothing but the reply itself."
+    )
 
 
 def again(reason: str, max_chars: int) -> str:

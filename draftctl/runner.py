@@ -4,7 +4,7 @@ The order is the house's promise: safety gates on the inbound, then who may be w
 gates on the body. There is no way from a failure to a text.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from draftctl.canon import NOTES, SAFETY, Canon, Note
@@ -13,6 +13,7 @@ from draftctl.chainset import ChainSet, engine_matches
 from draftctl.context import Context, gather
 from draftctl.engines.base import Completion, Engine, EngineRefused, Request
 from draftctl.errors import EngineUnreachable
+from draftctl.few_shot import Example
 from draftctl.gates import GATES, RULESET
 from draftctl.gates.base import Gate, Side
 from draftctl.gates.owner import NAME as OWNER
@@ -38,6 +39,10 @@ from draftctl.rendering import RENDERER_VERSION, Facts, MissingAtom, Prompts, re
 from draftctl.routing import Cell, Choice
 from draftctl.workflow import Workflow
 
+Examples = Callable[
+    [Workflow, Candidate, str], tuple[Example, ...]
+]  # of a workflow, for a candidate, under a note's key
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chains:
@@ -54,7 +59,8 @@ class Chains:
     notes: Facts
     reused: Mapping[str, str] = field(default_factory=dict)
     unversioned: bool = False
-    contexts: dict[tuple[str, str], Context] = field(default_factory=dict)
+    examples: Examples = lambda _workflow, _candidate, _key: ()
+    contexts: dict[tuple[str, str, tuple[Example, ...]], Context] = field(default_factory=dict)
     choices: dict[Cell, Choice] = field(default_factory=dict)
 
     def choose(self, cell: Cell) -> Choice:
@@ -63,11 +69,14 @@ class Chains:
             self.choices[cell] = self.chains.choose(cell)
         return self.choices[cell]
 
-    def context(self, workflow: Workflow, note: Note, canon: Canon) -> Context:
-        """Return the context of a workflow and a note."""
-        key = (workflow.id, note.key)
+    def context(self, workflow: Workflow, note: Note, canon: Canon, candidate: Candidate) -> Context:
+        """Return the context of a workflow and a note, with the examples that this candidate may see: the same for nearly all."""
+        examples = self.examples(workflow, candidate, note.key)
+        key = (workflow.id, note.key, examples)
         if key not in self.contexts:
-            self.contexts[key] = gather(workflow, note, canon, self.chains.partials, self.manifest, self.persona)
+            self.contexts[key] = gather(
+                workflow, note, canon, self.chains.partials, self.manifest, self.persona, examples
+            )
         return self.contexts[key]
 
 
@@ -125,7 +134,7 @@ async def _chain(result: Result, note: Note, deps: Deps, setup: Chains, memory: 
     workflow = _workflow_for(candidate, note, deps.engine.id, setup)
     if isinstance(workflow, Held):
         return replace(result, outcome=workflow)
-    context = setup.context(workflow, note, deps.canon)
+    context = setup.context(workflow, note, deps.canon, candidate)
     chain_deps = ChainDeps(
         engine=deps.engine,
         prompts=setup.prompts,

@@ -9,13 +9,14 @@ import uuid
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from draftctl import __version__
 from draftctl.batch import AlertLine, Batch, Limits, Report, StopWhen, Watch
 from draftctl.canon import Canon, parse_canon
-from draftctl.chainset import Broken, ChainSet, load_chains, resolved, sources
+from draftctl.chainset import ChainSet, load_chains, resolved, sources
 from draftctl.engine_id import TEMPLATE, check_engine_id
 from draftctl.engines.base import Engine
 from draftctl.errors import FileProblems, UsageError
@@ -25,11 +26,15 @@ from draftctl.ingest import IngestCount, Stream, ingest
 from draftctl.manifest import Manifest, engine_ids, manifest_path, parse_manifest
 from draftctl.models import canonical_json, sha256_text
 from draftctl.rendering import Prompts
+from draftctl.run_notes import notes_of
 from draftctl.runner import Chains, Deps, note_facts
 from draftctl.settings import FILE_NAME, parse_settings
+from draftctl.split import in_training
 from draftctl.store import audit, jobs, people, persons, workflows
 from draftctl.store.db import open_database, run_lock, store_errors, transaction
+from draftctl.store.few_shot import FewShot
 from draftctl.store.results import Provenance
+from draftctl.store.standing import find_candidate
 from draftctl.vocab import VOCAB, Vocab, parse_vocab
 from draftctl.workflow import MatchSet, parse_applies
 from draftctl.workflowlock import LOCK, locked_otherwise, read_lock
@@ -56,6 +61,8 @@ class RunOptions:
     endpoints: str = ""
     reopen: bool = True
     lease: str | None = None
+    salt: str = ""
+    test_share: float = 0.1
     attested: str = "name"
 
 
@@ -201,9 +208,12 @@ def run(
         run_id = new_run_id()
         with run_lock(database, options.command):
             chains = load_run_chains(connection, snapshot, canon, manifest, options, root) if manifest else None
+            if chains:
+                trains = partial(in_training, salt=options.salt, test_share=options.test_share)
+                chains = replace(chains, examples=FewShot(connection, run_id, trains).examples)
             deps = Deps(engine=engine, canon=canon, chains=chains)
             report = _locked(connection, database, options, deps, snapshot, run_id, listeners or Listeners())
-        return result_of(options, run_id, engine_id, taken, report, _notes(snapshot, chains, report))
+        return result_of(options, run_id, engine_id, taken, report, notes_of(snapshot, chains, report))
 
 
 def _locked(
@@ -278,7 +288,7 @@ def _say_unsaid(connection: sqlite3.Connection, listeners: Listeners) -> None:
 
 def _ready(connection: sqlite3.Connection, candidate_id: str, *, again: bool) -> None:
     """Put the one candidate that was asked for back into the queue: a held one, and one that has a draft if that was asked too."""
-    row = people.find_candidate(connection, candidate_id)
+    row = find_candidate(connection, candidate_id)
     if row["status"] == "held" or (again and row["status"] != "waiting"):
         people.requeue(connection, candidate_id, by="draft")
 
@@ -315,32 +325,6 @@ def _reopen_key(snapshot: Snapshot, engine_id: str, options: RunOptions) -> str:
             ]
         )
     )[:16]
-
-
-def _notes(snapshot: Snapshot, chains: Chains | None, report: Report) -> tuple[str, ...]:
-    notes = [_broken_note(broken) for broken in chains.chains.broken.values()] if chains else []
-    notes += [f"{detail}: its candidates hold" for detail in chains.reused.values()] if chains else []
-    if report.holds["wrong_build"]:
-        notes.append(
-            "The server does not serve this build, so its candidates hold; `draftctl engine probe` says what it serves"
-        )
-    if snapshot.unsaved:
-        notes.append(
-            f"Not committed, so not used in this run: {', '.join(snapshot.unsaved)} (`git add` and `git commit` make them count)"
-        )
-    if snapshot.state == "unknown":
-        notes.append(f"Git could not be asked ({snapshot.git_problem}), so the files were read as they lie there")
-    return tuple(notes)
-
-
-def _broken_note(broken: Broken) -> str:
-    more = f" (and {len(broken.problems) - 1} more)" if len(broken.problems) > 1 else ""
-    known = (
-        "its candidates hold"
-        if broken.applies
-        else "whom it is for cannot be read, so those that it was last known for hold"
-    )
-    return f"{broken.problems[0]}{more}\n  So {broken.id} is not used in this run: {known}. `draftctl workflow lint` says all."
 
 
 def _counts(report: Report) -> dict[str, Any]:

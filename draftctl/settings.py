@@ -115,6 +115,26 @@ class Gpu(Strict):
     billing_quantum: Duration = 1
 
 
+class Export(Strict):
+    """What decides for ever which person is training and which is test: a secret, and the share that is test."""
+
+    salt: str = ""
+    test_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
+
+
+class Review(Strict):
+    """How people review: what a pause longer than this is not counted as (seconds)."""
+
+    idle: Duration = 30
+
+
+class Retention(Strict):
+    """How long `purge` lets texts and think steps stand."""
+
+    texts_days: Count = 90
+    think_days: Count = 14
+
+
 class Heartbeat(Strict):
     """Where a cron line says that it ran: a URL each, pinged with `/start`, alone for success, and with `/fail`."""
 
@@ -131,6 +151,9 @@ class SettingsFile(Strict):
     batch: Batch = Batch()
     inference: Inference = Inference()
     gpu: Gpu = Gpu()
+    export: Export = Export()
+    review: Review = Review()
+    retention: Retention = Retention()
     heartbeat: Heartbeat = Heartbeat()
 
 

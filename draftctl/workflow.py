@@ -13,7 +13,7 @@ from typing import Any
 from draftctl.errors import FileProblems, Problem
 from draftctl.models import canonical_json, sha256_text
 from draftctl.rendering import included
-from draftctl.workflow_file import AppliesToFile, ContextFile, StepFile, WorkflowFile, verbs_of
+from draftctl.workflow_file import AppliesToFile, ContextFile, ExamplesFile, StepFile, WorkflowFile, verbs_of
 from draftctl.workflow_rules import problems_of
 from draftctl.yamlfile import Document, parse_yaml, validate
 
@@ -68,6 +68,15 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExamplesRule:
+    """Which corrections a workflow shows: the fields that must be the same, how many at most, and the characters of their replies."""
+
+    match: tuple[str, ...]
+    most: int
+    max_chars: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
     """One workflow, read. `engine` is an engine id or a glob; `partials` are the names that its texts include."""
 
@@ -86,6 +95,7 @@ class Workflow:
     semantic_hash: str
     description: str = ""
     tests: int = 0
+    examples: ExamplesRule | None = None
     document: Document
 
     @property
@@ -184,6 +194,7 @@ def parse_workflow(content: bytes, path: str, partials: Mapping[str, str]) -> Wo
         semantic_hash=sha256_text(semantic),
         description=file.description,
         tests=len(file.tests),
+        examples=_examples(file.examples),
         document=document,
     )
 
@@ -214,6 +225,12 @@ def _context(document: Document, file: WorkflowFile) -> tuple[tuple[ContextItem,
         items += [ContextItem(kind=kind) for kind in kinds]
         items += [ContextItem(kind="rules")] if kinds == ["voice"] else []
     return tuple(dict.fromkeys(items)), problems
+
+
+def _examples(file: ExamplesFile | None) -> ExamplesRule | None:
+    if file is None or not file.max:
+        return None
+    return ExamplesRule(match=file.match, most=file.max, max_chars=file.max_chars)
 
 
 def _step(n: int, file: StepFile) -> Step:

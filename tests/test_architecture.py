@@ -10,19 +10,23 @@ ROWS = """
 __main__
 cli.main
 cli.upkeep
-cli.demo
+cli.demo cli.review
+tui cli.plain_review
+cli.review_text cli.editor
 cli.drafting cli.versions cli.pinning cli.cron cli.forecast
 cli.gpu
 cli.ready
 cli.renting
-cli.adapters cli.rental cli.rented cli.review cli.control cli.content cli.workflow cli.look
+cli.adapters cli.rental cli.rented cli.judging cli.sending cli.control cli.content cli.workflow cli.look
 cli.progress
 cli.context
 checkup
 residence
 tally
 service
-batch dispatch ingest starter heartbeat schedule pin tokens
+import_corrections
+run_notes
+batch dispatch ingest starter heartbeat schedule pin tokens review_session
 gpu.manager
 gpu.hosted
 gpu.script gpu.making
@@ -30,11 +34,14 @@ gpu.desk
 gpu.outlook gpu.reap gpu.node gpu.forward gpu.curve
 gpu.budget gpu.advice gpu.digitalocean
 gpu.simulate gpu.clairvoyant gpu.transport gpu.scopes gpu.readiness gpu.ssh gpu.keys
-store.people store.backup store.engines store.views store.leases
+store.people store.reviewing
+store.corrections
+store.standing store.backup store.engines store.views store.leases
 store.results
 store.jobs
+store.few_shot store.training
 store.persons
-store.audit store.writer store.checkpoints store.workflows
+store.audit store.writer store.checkpoints store.workflows store.leases_of_review
 store.db
 lint workspace
 runner preview
@@ -51,11 +58,13 @@ gates
 gates.coercion gates.explicit gates.identity gates.legal_threat gates.minor gates.opt_out gates.owner gates.payment gates.personal_data gates.placeholder gates.price gates.repetition gates.self_harm gates.services gates.think_leak gates.threat
 gates.base
 gates.text
+corrections_file
 canon vocab manifest settings inbox
 gpu.cloud gpu.policy
 prompt rendering yamlfile
-control_tokens
-models holds
+few_shot
+control_tokens corrections
+models holds redaction split wording
 engine_id
 errors store.schema failpoints
 __init__ cli engines store gpu
@@ -115,6 +124,11 @@ PURE = [
     "gpu.curve",
     "gpu.scopes",
     "schedule",
+    "few_shot",
+    "corrections",
+    "corrections_file",
+    "redaction",
+    "split",
 ]
 IMPURE = {
     "os",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from draftctl.store import people, views
+from draftctl.store import standing, views
 from draftctl.store.db import open_database
 from tests.conftest import BUILD, Workspace, line
 from tests.played_server import PlayedServer
@@ -58,8 +58,8 @@ def test_any_drafts_prompt_is_rebuilt_byte_for_byte_whatever_became_of_the_files
             wholes = [
                 views.draft_whole(
                     connection,
-                    people.find_candidate(connection, f"c{n}"),
-                    people.find_draft(connection, f"c{n}"),
+                    standing.find_candidate(connection, f"c{n}"),
+                    standing.find_draft(connection, f"c{n}"),
                     prompt=True,
                 )
                 for n in range(len(keys))

@@ -109,7 +109,7 @@ def bold(text: str) -> str:
     return text if os.environ.get("NO_COLOR") or not sys.stdout.isatty() else typer.style(text, bold=True)
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Return a text in which nothing moves the cursor, rings a bell or turns the writing round."""
     import unicodedata
 
@@ -121,6 +121,6 @@ def indent(text: str, lead: str, width: int = 96) -> str:
     """Wrap a text under a lead (`them: `)."""
     import textwrap
 
-    text = _visible(text)
+    text = visible(text)
     lines = [line for part in text.split("\n") for line in (textwrap.wrap(part, width) or [""])]
     return "\n".join([lead + lines[0], *(" " * len(lead) + line for line in lines[1:])])

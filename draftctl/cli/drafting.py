@@ -160,6 +160,8 @@ def _options(
         allow_dirty=dirty,
         persona=values.persona.name,
         endpoints=values.inference.url or "",
+        salt=values.export.salt,
+        test_share=values.export.test_share,
     )
 
 
@@ -297,10 +299,10 @@ def _draft_one(
 
     from draftctl.cli.context import database
     from draftctl.cli.look import show_whole
-    from draftctl.store import people
+    from draftctl.store.standing import find_candidate
 
     with database(ctx) as connection:
-        row = people.find_candidate(connection, word)
+        row = find_candidate(connection, word)
     asked = _options(ctx, engine=engine, limit=None, in_flight=1, dirty=allow_dirty)
     limits = replace(asked.limits, only=row["id"])
     options = replace(asked, command=f"draftctl draft {row['id']}", limits=limits, again=again)

@@ -98,11 +98,11 @@ def show(
 def show_whole(connection: "sqlite3.Connection", word: str, *, prompt: bool, as_json: bool) -> None:
     """Print a draft or a candidate whole."""
     from draftctl.errors import UsageError
-    from draftctl.store import people, views
+    from draftctl.store import standing, views
 
-    candidate = people.find_candidate(connection, word)
+    candidate = standing.find_candidate(connection, word)
     try:
-        draft = people.find_draft(connection, word)
+        draft = standing.find_draft(connection, word)
     except UsageError:
         draft = None
     value = views.draft_whole(connection, candidate, draft, prompt=prompt)

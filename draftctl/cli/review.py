@@ -1,109 +1,100 @@
-"""`correct`, `dispatch`: a person's verdict, and what leaves after it."""
+"""`review`: a person reads drafts and holds, one after the other: full screen, with plain prompts, or as JSON for a script."""
 
-from pathlib import Path
-from typing import Annotated, Literal
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from draftctl.cli.context import JsonFlag, author, committed_canon, database, emit, narrate, settings_of, writing
+from draftctl.cli.context import JsonFlag, Who, author, database, emit, narrate, settings_of
+from draftctl.cli.judging import body_gates
+from draftctl.cli.review_text import item_text, item_value
 from draftctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from draftctl.review_session import ReviewSession
 
 
 def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    app.command()(correct)
-    app.command()(dispatch)
+    """Add this command."""
+    app.command()(review)
 
 
-def correct(
+def review(
     ctx: typer.Context,
-    draft: Annotated[
-        str, typer.Argument(metavar="DRAFT", help="A draft's id, its first letters, or its candidate's id.")
-    ],
-    verdict: Annotated[Literal["approved", "edited", "rejected"], typer.Option(help="What you say of it.")],
-    body: Annotated[str | None, typer.Option(help="The text to send instead (edited).")] = None,
-    body_file: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="A file with that text.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="Why, in a word; may be repeated.")] = None,
-    note: Annotated[str | None, typer.Option(help="Why, in a sentence.")] = None,
-    by: Annotated[str | None, typer.Option("--author", help="Your name. [default: the user's]")] = None,
-    override: Annotated[bool, typer.Option("--override", help="Overturn a rejection; needs --note.")] = False,
+    status: Annotated[
+        Literal["drafted", "held", "all", "approved", "rejected"], typer.Option(help="Which items.")
+    ] = "all",
+    key: Annotated[str | None, typer.Option(help="Only this note: its key, name or number.")] = None,
+    engine: Annotated[str | None, typer.Option(help="Only drafts of this build.")] = None,
+    workflow: Annotated[str | None, typer.Option(help="Only drafts of this workflow.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Only holds for this reason, as in gate:identity.")] = None,
+    sort: Annotated[Literal["oldest", "newest", "key"], typer.Option(help="In which order.")] = "oldest",
+    plain: Annotated[bool, typer.Option("--plain", help="Prompts instead of the full screen.")] = False,
+    next_: Annotated[
+        bool, typer.Option("--next", help="Print the next item and leave it to you for ten minutes.")
+    ] = False,
+    by: Who = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Approve, edit or reject a draft.
+    """Read what waits for you, and decide with one key each.
 
-    Example: draftctl correct m-001 --verdict approved
+    Example: draftctl review
     """
-    from draftctl.runner import body_hits
-    from draftctl.store import people
+    from draftctl.review_session import ReviewSession
+    from draftctl.store.reviewing import Filters
 
-    text = _text_of(body_file) if body_file else body
-    if text is not None and verdict != "edited":
-        raise UsageError(f"A text goes with --verdict edited, not {verdict}.")
-    canon = committed_canon(ctx)
-    given = people.Verdict(
-        verdict=verdict, author=author(by), body=text, tags=tuple(tag or ()), note=note, override=override
+    statuses = ("held",) if reason else ("drafted", "held") if status == "all" else (status,)
+    filters = Filters(
+        statuses=statuses, template_key=_key(ctx, key), engine=engine, workflow=workflow, reason=reason, sort=sort
     )
-    with writing(ctx) as connection:
-        done = people.correct(connection, draft, given, lambda body: body_hits(body, canon))
-    value = {
-        "correction_id": done.correction_id,
-        "draft_id": done.draft_id,
-        "verdict": done.verdict,
-        "stopped_by": done.stopped_by,
-    }
-    if done.stopped_by:
-        if as_json:
-            emit(value, as_json=True, text="")
-        narrate(
-            f"draftctl: {done.draft_id}: your text is kept (`draftctl show {done.draft_id}`), but it is not released."
+    hits, who = body_gates(ctx), author(by)
+    with database(ctx) as connection:
+        session = ReviewSession(
+            connection, reviewer=who, body_hits=hits, filters=filters, idle_s=settings_of(ctx).values.review.idle
         )
-        narrate(
-            f"  Stopped by {', '.join(done.hits)}. Say it without that, or call. What was approved before is withdrawn."
-        )
-        raise typer.Exit(1)
-    waits = ", waits for dispatch" if done.verdict != "rejected" else ""
-    emit(value, as_json=as_json, text=f"{done.draft_id} {done.verdict}{waits}")
+        if next_ or as_json:
+            session.token = f"name:{who}"  # it stays theirs when this command has ended
+            _print_next(session, as_json=as_json)
+            return
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise UsageError(
+                "A review needs a terminal.",
+                hint="`draftctl review --next --json`, `draftctl correct`, `draftctl reply` do without.",
+            )
+        try:
+            _run(session, plain=plain)
+        finally:
+            session.close()
+    narrate(f"{session.decided} decided." + (" `draftctl dispatch` sends what is approved." if session.decided else ""))
 
 
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8: byte {error.start + 1}.", hint="Save it as UTF-8.") from error
+def _key(ctx: typer.Context, word: str | None) -> str | None:
+    if word is None:
+        return None
+    from draftctl.cli.context import committed_canon
+
+    return committed_canon(ctx).ask(word).key
 
 
-def dispatch(
-    ctx: typer.Context,
-    to: Annotated[str, typer.Option(metavar="file:PATH", help="Where approved texts go.")],
-    as_json: JsonFlag = False,
-) -> None:
-    """Send approved drafts, each at most once.
+def _run(session: "ReviewSession", *, plain: bool) -> None:
+    if not plain:
+        try:
+            from draftctl.tui import ReviewApp
+        except ModuleNotFoundError as error:
+            if error.name is None or not error.name.startswith("textual"):
+                raise
+            narrate(
+                "draftctl: the full screen needs textual (`pip install 'draftctl[tui]'`); plain prompts do for now."
+            )
+        else:
+            ReviewApp(session).run()
+            return
+    from draftctl.cli.plain_review import plain_review
 
-    Example: draftctl dispatch --to file:outgoing.jsonl
-    """
-    from datetime import UTC, datetime
+    plain_review(session)
 
-    from draftctl.dispatch import FileDispatcher, consent_problem
-    from draftctl.runner import body_hits
-    from draftctl.store.db import run_lock
 
-    scheme, _, path = to.partition(":")
-    if scheme != "file" or not path:
-        raise UsageError(f"{to!r} is no place to send to.", hint="--to file:PATH appends to a file.")
-    settings, canon = settings_of(ctx), committed_canon(ctx)
-    if Path(path).resolve() == settings.database:
-        raise UsageError(f"{path} is the database itself, so nothing was sent.", hint="Name a file for the texts.")
-    problem = consent_problem(settings.values.persona, datetime.now(UTC).date())
-    with database(ctx) as connection, run_lock(settings.database, "draftctl dispatch", suffix="dispatch.lock"):
-        dispatcher = FileDispatcher(connection, Path(path).absolute(), lambda body: body_hits(body, canon), narrate)
-        count = dispatcher.run(problem)
-    if problem and count.held:
-        narrate(f"draftctl: nothing was sent (no_consent): {problem}.")
-    if count.paused:
-        narrate(f"draftctl: everything is paused: {count.paused}. `draftctl resume --by NAME` goes on.")
-    value = {"sent": count.sent, "held": count.held, "unknown": count.unknown, "skipped": count.skipped}
-    emit(
-        value,
-        as_json=as_json,
-        text=f"{count.sent} sent, {count.held} held, {count.unknown} unclear, {count.skipped} left for later",
-    )
+def _print_next(session: "ReviewSession", *, as_json: bool) -> None:
+    item = session.next()
+    value = {"item": item_value(session, item) if item else None, "left": session.left}
+    emit(value, as_json=as_json, text=item_text(session, item) if item else "Nothing waits for you.")

@@ -152,10 +152,10 @@ def audit_show(
     Example: draftctl audit show m-001
     """
     from draftctl.cli.look import story_text
-    from draftctl.store import people, views
+    from draftctl.store import standing, views
 
     with database(ctx) as connection:
-        candidate = people.find_candidate(connection, word)
+        candidate = standing.find_candidate(connection, word)
         rows = views.audit_story(connection, candidate["id"])
     emit({"candidate_id": candidate["id"], "audit": rows}, as_json=as_json, text=story_text(candidate["id"], rows))
 

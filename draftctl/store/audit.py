@@ -27,12 +27,18 @@ _CHAIN = (
     f"CASE WHEN d.workflow_id IS NULL THEN {_STEPS} ELSE json_array(json({_STEPS}), d.workflow_id, d.workflow_version, "
     "d.semantic_hash, d.git_state, d.attested, d.fingerprint) END"
 )
+# What a review adds to a correction's digest: a row from before keeps the digest that it always had.
+_KNOWN = (
+    "CASE WHEN d.scope IS NULL THEN d.author ELSE json_array(d.author, d.person_id, d.inbound, d.prompt_hash, d.bundle_hash, d.stopped_by, "
+    "d.undoes, d.active_ms, d.created_at, (SELECT json_array(t.prompt, t.inbound, t.original, t.final) FROM training_texts t "
+    "WHERE t.correction_id = d.id)) END"
+)
 _VOUCHED = {
     "ingest": "SELECT id AS subject, digest_key, id, thread_id, person_id, payload FROM candidates d",
     "draft": "SELECT d.id AS subject, c.digest_key, d.candidate_id, d.engine_id, d.engine_served, d.bundle_hash, d.git_commit, d.status, "
     f"d.hold_reason, d.body, {_CHAIN} FROM drafts d JOIN candidates c ON c.id = d.candidate_id",
-    "correct": "SELECT CAST(d.id AS TEXT) AS subject, c.digest_key, d.draft_id, d.verdict, d.original, d.body, d.tags, d.note, d.author "
-    "FROM prospect_corrections d JOIN candidates c ON c.id = d.candidate_id",
+    "correct": "SELECT CAST(d.id AS TEXT) AS subject, c.digest_key, d.draft_id, d.verdict, d.original, d.body, d.tags, d.note, "
+    f"{_KNOWN} FROM prospect_corrections d JOIN candidates c ON c.id = d.candidate_id",
     "release": "SELECT d.id AS subject, c.digest_key, d.draft_id, d.candidate_id, d.body FROM outbox d "
     "JOIN candidates c ON c.id = d.candidate_id",
 }

@@ -94,8 +94,12 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         migrations = Migrations(MIGRATION_SET)
         for name, ddl in MIGRATIONS:
             migrations(name=name)(_step(ddl))
+        connection.execute(
+            "PRAGMA foreign_keys=OFF"
+        )  # a table is made anew (sqlite.org/lang_altertable.html, section 7)
         with run_lock(path, "migrate", wait=True):
             migrations.apply(Database(connection))
+        connection.execute("PRAGMA foreign_keys=ON")
 
 
 def _step(ddl: str) -> Any:
@@ -234,14 +238,15 @@ def lock_holder(path: Path) -> str | None:
         return None
     try:
         pid = int(json.loads(os.pread(descriptor, 4096, 0))["pid"])
-        return _holder(descriptor) if _alive(pid) else None
+        return _holder(descriptor) if is_alive(pid) else None
     except (ValueError, KeyError):
         return None
     finally:
         os.close(descriptor)
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Say whether a process of this host lives."""
     try:
         os.kill(pid, 0)
     except PermissionError:

@@ -17,6 +17,7 @@ from draftctl.inbox import Accepted, candidate_from_payload
 from draftctl.models import (
     Candidate,
     Person,
+    Redraft,
     canonical_json,
     sha256_text,
 )
@@ -118,11 +119,18 @@ def _claim_of(connection: sqlite3.Connection, row: sqlite3.Row) -> Claim:
         archetype=row["archetype"],
         state=row["state"],
         template_key=row["template_key"],
+        redraft=_redraft(connection, row) if row["redraft_note"] else None,
     )
     recalled = recall(connection, row["id"]) if row["fence"] > 1 else {}
     return Claim(
         candidate=candidate, person=person(connection, row["person_id"]), fence=row["fence"], recalled=recalled
     )
+
+
+def _redraft(connection: sqlite3.Connection, row: sqlite3.Row) -> Redraft:
+    """Return what a person asked for: about the text that stood when they did, the edited one if it was."""
+    draft = connection.execute("SELECT body FROM drafts WHERE id = ?", (row["redraft_of"],)).fetchone()
+    return Redraft(note=row["redraft_note"], body=draft["body"] if draft else None)
 
 
 def _in(seconds: int) -> str:

@@ -1,194 +1,18 @@
-"""What a person decides: verdicts on drafts, classifications, alerts settled, candidates put back. Each in the caller's transaction."""
+"""What a person decides about candidates: classifications, alerts settled, candidates put back. Each in the caller's transaction."""
 
-import json
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass
 
+from draftctl.corrections import clean
 from draftctl.errors import UsageError
-from draftctl.failpoints import reach
 from draftctl.gates import opt_out
-from draftctl.holds import hold_kind, next_step
 from draftctl.inbox import candidate_from_payload
 from draftctl.models import Finding, sha256_text
-from draftctl.store import audit
+from draftctl.store import audit, leases_of_review
+from draftctl.store.corrections import MAX_NOTE_CHARS
 from draftctl.store.db import utc_now
-from draftctl.store.jobs import is_newest_of_thread
 from draftctl.store.persons import SAME, person, reopen_person
 from draftctl.store.results import decide
-
-MAX_BODY_CHARS = 2000  # what the outbox takes (store/schema.py)
-BodyHits = Callable[[str], list[tuple[str, str]]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """A person's word on a draft: approved, edited (with the new text) or rejected; tags, a note, who says so."""
-
-    verdict: str
-    author: str
-    body: str | None = None
-    tags: tuple[str, ...] = ()
-    note: str | None = None
-    override: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Corrected:
-    """What became of a verdict: its row, and the gate that keeps the text from leaving (or None)."""
-
-    correction_id: int
-    draft_id: str
-    verdict: str
-    stopped_by: str | None
-    hits: tuple[str, ...] = ()
-
-
-def find_draft(connection: sqlite3.Connection, word: str) -> sqlite3.Row:
-    """Return the draft that a person means: its id, the start of it, or its candidate's id (then the newest).
-
-    Raises UsageError when there is none, or several.
-    """
-    row = connection.execute("SELECT * FROM drafts WHERE id = ?", (word,)).fetchone()
-    if row is None:
-        row = connection.execute(
-            "SELECT * FROM drafts WHERE candidate_id = ? ORDER BY seq DESC LIMIT 1", (word,)
-        ).fetchone()
-    if row is None and len(word) >= 4:  # noqa: PLR2004  (shorter would hit by chance)
-        rows = connection.execute(
-            "SELECT * FROM drafts WHERE substr(id, 1, ?) = ? LIMIT 2", (len(word), word)
-        ).fetchall()
-        row = rows[0] if len(rows) == 1 else None
-    if row is None:
-        if connection.execute("SELECT 1 FROM candidates WHERE id = ?", (word,)).fetchone():
-            raise UsageError(f"Candidate {word} has no draft yet.", hint="`draftctl draft --batch` drafts what waits.")
-        raise UsageError(f"There is no draft and no candidate {word!r}.", hint="`draftctl drafts list` shows them.")
-    return row  # type: ignore[no-any-return]
-
-
-def find_candidate(connection: sqlite3.Connection, word: str) -> sqlite3.Row:
-    """Return a candidate by its id or by one of its drafts' ids. Raises UsageError when there is none."""
-    row = connection.execute("SELECT * FROM candidates WHERE id = ?", (word,)).fetchone()
-    if row is None:
-        draft = find_draft(connection, word)
-        row = connection.execute("SELECT * FROM candidates WHERE id = ?", (draft["candidate_id"],)).fetchone()
-    return row  # type: ignore[no-any-return]
-
-
-def correct(connection: sqlite3.Connection, word: str, verdict: Verdict, body_hits: BodyHits) -> Corrected:
-    """Take a verdict. Approved and edited release the text into the outbox, in this transaction; a text that a gate stops is kept but stays.
-
-    Raises UsageError when the verdict cannot be taken, with why.
-    """
-    draft = find_draft(connection, word)
-    candidate = connection.execute("SELECT * FROM candidates WHERE id = ?", (draft["candidate_id"],)).fetchone()
-    _refuse(connection, draft, candidate, verdict)
-    body = {"approved": draft["body"], "edited": (verdict.body or "").strip(), "rejected": None}[verdict.verdict]
-    hits = body_hits(body) if body else []
-    stopped_by = f"gate:{hits[0][0]}" if hits else None
-    cursor = connection.execute(
-        "INSERT INTO prospect_corrections (draft_id, candidate_id, thread_id, engine_id, workflow_id, workflow_version, verdict, original, "
-        "body, tags, note, author, stopped_by, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            draft["id"], draft["candidate_id"], draft["thread_id"], draft["engine_id"], draft["workflow_id"], draft["workflow_version"],
-            verdict.verdict, draft["body"], body, json.dumps(sorted(set(verdict.tags))), verdict.note, verdict.author, stopped_by, utc_now(),
-        ),
-    )  # fmt: skip
-    correction_id = int(cursor.lastrowid or 0)
-    audit.vouch(
-        connection, kind="correct", subject=str(correction_id), actor=verdict.author, detail={"draft": draft["id"]}
-    )
-    decide(
-        connection,
-        candidate["id"],
-        Finding(kind="review", outcome=verdict.verdict, reason=stopped_by or "", detail=f"by {verdict.author}"),
-        draft_id=draft["id"],
-        engine_id=draft["engine_id"],
-    )
-    _apply(connection, draft, candidate, verdict, body if not stopped_by else None, correction_id)
-    reach("correct.in_transaction")
-    return Corrected(
-        correction_id=correction_id,
-        draft_id=draft["id"],
-        verdict=verdict.verdict,
-        stopped_by=stopped_by,
-        hits=tuple(f"gate:{name} (rule {rule})" for name, rule in hits),
-    )
-
-
-def _refuse(connection: sqlite3.Connection, draft: sqlite3.Row, candidate: sqlite3.Row, verdict: Verdict) -> None:
-    if draft["status"] != "drafted":
-        raise UsageError(f"{draft['id']} is held ({draft['hold_reason']}): there is no text to judge.")
-    if candidate["status"] == "sent" or _leaving(connection, candidate["id"]):
-        raise UsageError(
-            f"{draft['id']} has left already, or may have.", hint="What has left cannot be taken back here."
-        )
-    last = connection.execute(
-        "SELECT verdict FROM prospect_corrections WHERE draft_id = ? ORDER BY id DESC LIMIT 1", (draft["id"],)
-    ).fetchone()
-    overturns = last is not None and last["verdict"] == "rejected" and verdict.verdict != "rejected"
-    if overturns and not (verdict.override and verdict.note):
-        raise UsageError(f"{draft['id']} was rejected.", hint="--override with --note WHY overturns a rejection.")
-    if verdict.verdict == "edited" and not (verdict.body or "").strip():
-        raise UsageError("An edit needs the new text.", hint="--body TEXT or --body-file FILE.")
-    if len((verdict.body or "").strip()) > MAX_BODY_CHARS:
-        raise UsageError(f"The text has {len(verdict.body or ''):,} characters; at most {MAX_BODY_CHARS:,} are sent.")
-    if verdict.verdict != "rejected":
-        reason = why_unsendable(connection, draft, candidate)
-        if reason:
-            step = next_step(reason, candidate_id=candidate["id"], person_id=candidate["person_id"])
-            raise UsageError(f"{draft['id']} cannot be released ({reason}): {hold_kind(reason).meaning}", hint=step)
-
-
-def _leaving(connection: sqlite3.Connection, candidate_id: str) -> bool:
-    row = connection.execute(
-        "SELECT 1 FROM outbox WHERE candidate_id = ? AND status IN ('sending', 'sent', 'unknown')", (candidate_id,)
-    ).fetchone()
-    return row is not None
-
-
-def why_unsendable(connection: sqlite3.Connection, draft: sqlite3.Row, candidate: sqlite3.Row) -> str | None:
-    """Return the hold reason that keeps a draft from being released or sent now, or None."""
-    known = person(connection, candidate["person_id"])
-    if known.flagged:
-        return "person_flagged"
-    if known.opted_out:
-        return "opted_out"
-    newest = connection.execute(
-        "SELECT id FROM drafts WHERE candidate_id = ? ORDER BY seq DESC LIMIT 1", (candidate["id"],)
-    ).fetchone()
-    if newest["id"] != draft["id"] or not is_newest_of_thread(connection, candidate["id"], candidate["thread_id"]):
-        return "stale"
-    return None
-
-
-def _apply(
-    connection: sqlite3.Connection,
-    draft: sqlite3.Row,
-    candidate: sqlite3.Row,
-    verdict: Verdict,
-    body: str | None,
-    correction_id: int,
-) -> None:
-    """Move the candidate, and put a text that may leave into the outbox; whatever an earlier verdict put there is void."""
-    now = utc_now()
-    connection.execute(
-        "UPDATE outbox SET status = 'void', updated_at = ? WHERE candidate_id = ? AND status = 'pending'",
-        (now, candidate["id"]),
-    )
-    status = "rejected" if verdict.verdict == "rejected" else "approved" if body else "drafted"
-    connection.execute(
-        "UPDATE candidates SET status = ?, hold_reason = NULL, hold_detail = NULL, updated_at = ? WHERE id = ?",
-        (status, now, candidate["id"]),
-    )
-    if body:
-        key = sha256_text(f"{draft['id']}\0{correction_id}\0{body}")[:32]
-        connection.execute(
-            "INSERT INTO outbox (id, draft_id, correction_id, candidate_id, thread_id, body, status, created_at, updated_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?)",
-            (key, draft["id"], correction_id, candidate["id"], candidate["thread_id"], body, now, now),
-        )
-        audit.vouch(connection, kind="release", subject=key, actor=verdict.author, detail={"draft": draft["id"]})
+from draftctl.store.standing import find_candidate, leaving, newest_draft, void
 
 
 def person_meant(connection: sqlite3.Connection, word: str) -> str:
@@ -233,24 +57,35 @@ def classify(
     return str(row["id"])
 
 
-def requeue(connection: sqlite3.Connection, word: str, *, by: str) -> str:
-    """Put a held, rejected or drafted candidate back to be drafted anew; return its id. Its earlier drafts stay in the record."""
+def requeue(
+    connection: sqlite3.Connection, word: str, *, by: str, note: str | None = None, token: str | None = None
+) -> str:
+    """Put a held, rejected or drafted candidate back to be drafted anew; return its id. Its earlier drafts stay in the record.
+
+    With a note the next chain is shown the earlier reply and asked to write it again that way.
+    """
     row = find_candidate(connection, word)
-    if row["status"] == "sent" or _leaving(connection, row["id"]):
+    if row["erased_at"] is not None:
+        raise UsageError(f"{row['id']}: its texts were erased on {row['erased_at'][:10]}.")
+    if row["status"] == "sent" or leaving(connection, row["id"]):
         raise UsageError(f"{row['id']} has been answered already; it is not drafted again.")
     if row["status"] == "drafting":
         raise UsageError(f"{row['id']} is being drafted right now.")
-    now = utc_now()
+    note = clean(note) if note is not None else None
+    if note is not None and not 0 < len(note) <= MAX_NOTE_CHARS:
+        raise UsageError(f"The note needs 1 to {MAX_NOTE_CHARS:,} characters: say what the reply should be.")
+    leases_of_review.check(connection, row["id"], token=token, author=by)
+    draft = newest_draft(connection, row["id"])
+    void(connection, row["id"])
     connection.execute(
-        "UPDATE outbox SET status = 'void', updated_at = ? WHERE candidate_id = ? AND status = 'pending'",
-        (now, row["id"]),
+        "UPDATE candidates SET status = 'waiting', hold_reason = NULL, hold_detail = NULL, attempts = 0, updated_at = ?, "
+        "redraft_note = ?, redraft_of = ? WHERE seq = ?",
+        (utc_now(), note, draft["id"] if note and draft else None, row["seq"]),
     )
-    connection.execute(
-        "UPDATE candidates SET status = 'waiting', hold_reason = NULL, hold_detail = NULL, attempts = 0, updated_at = ? WHERE seq = ?",
-        (now, row["seq"]),
-    )
-    decide(connection, row["id"], Finding(kind="review", outcome="requeued", detail=f"by {by}"))
+    outcome = "requeued" if note is None else "redraft"
+    decide(connection, row["id"], Finding(kind="review", outcome=outcome, detail=f"by {by}"))
     audit.append(connection, kind="requeue", subject=row["id"], actor=by)
+    leases_of_review.drop(connection, row["id"])
     return str(row["id"])
 
 

@@ -52,8 +52,8 @@ def finish(connection: sqlite3.Connection, claim: Claim, result: Result, provena
     outcome = _checked_again(connection, claim, result)
     changed = connection.execute(
         "UPDATE candidates SET status = ?, hold_reason = ?, hold_detail = ?, reopen = ?, reopen_key = ?, attempts = attempts + ?, "
-        "owner = NULL, updated_at = ? WHERE id = ? AND fence = ? AND status = 'drafting'",
-        (*_status(outcome, provenance), now, candidate.id, claim.fence),
+        "owner = NULL, updated_at = ?, redraft_note = CASE WHEN ? THEN NULL ELSE redraft_note END WHERE id = ? AND fence = ? AND status = 'drafting'",
+        (*_status(outcome, provenance), now, isinstance(outcome, Drafted), candidate.id, claim.fence),
     ).rowcount
     if not changed:
         return None

@@ -197,7 +197,88 @@ CREATE TRIGGER gpu_events_no_update BEFORE UPDATE ON gpu_events BEGIN SELECT RAI
 ALTER TABLE runs ADD COLUMN lease_id TEXT;
 """
 
-MIGRATIONS: tuple[tuple[str, str], ...] = (("m001_first", _M001), ("m002_chains", _M002), ("m003_gpu", _M003))
+# Review. `prospect_corrections` gains the verdict `undone` (it withdraws the row that `undoes` names) and what the draft knew, so it is
+# made anew: a CHECK cannot be changed. `training_texts` is what an export reads, redacted when the correction was given. The few-shot
+# pool is an index over the corrections themselves; `few_shot_pool` says which rows stand in it. The two triggers let a text be erased
+# and nothing else be changed.
+_M004 = """
+CREATE TABLE corrections_new (
+  id INTEGER PRIMARY KEY,
+  draft_id TEXT NOT NULL REFERENCES drafts (id),
+  candidate_id TEXT NOT NULL, thread_id TEXT NOT NULL, person_id TEXT,
+  engine_id TEXT, workflow_id TEXT, workflow_version TEXT, semantic_hash TEXT, bundle_hash TEXT, git_commit TEXT,
+  template_key TEXT, archetype TEXT, state TEXT,
+  verdict TEXT NOT NULL CHECK (verdict IN ('approved', 'edited', 'rejected', 'undone')),
+  original TEXT, body TEXT,
+  tags TEXT NOT NULL DEFAULT '[]', note TEXT, author TEXT NOT NULL,
+  stopped_by TEXT, stopped_before TEXT, undoes INTEGER,
+  inbound TEXT, prompt_hash TEXT, edit_share REAL, scope TEXT,
+  opened_at TEXT, active_ms INTEGER,
+  import_key TEXT UNIQUE, erased_at TEXT,
+  created_at TEXT NOT NULL,
+  CHECK ((verdict = 'undone') = (undoes IS NOT NULL))
+);
+INSERT INTO corrections_new (id, draft_id, candidate_id, thread_id, person_id, engine_id, workflow_id, workflow_version, semantic_hash,
+  bundle_hash, git_commit, template_key, archetype, state, verdict, original, body, tags, note, author, stopped_by, created_at)
+  SELECT k.id, k.draft_id, k.candidate_id, k.thread_id, c.person_id, k.engine_id, k.workflow_id, k.workflow_version, d.semantic_hash,
+  d.bundle_hash, d.git_commit, d.template_key, c.archetype, c.state, k.verdict, k.original, k.body, k.tags, k.note, k.author, k.stopped_by,
+  k.created_at FROM prospect_corrections k JOIN drafts d ON d.id = k.draft_id JOIN candidates c ON c.id = k.candidate_id;
+DROP TABLE prospect_corrections;
+ALTER TABLE corrections_new RENAME TO prospect_corrections;
+CREATE INDEX corrections_by_draft ON prospect_corrections (draft_id, id);
+CREATE INDEX corrections_by_person ON prospect_corrections (person_id, id);
+CREATE TRIGGER corrections_no_update BEFORE UPDATE ON prospect_corrections WHEN OLD.erased_at IS NOT NULL OR NEW.erased_at IS NULL
+  OR NEW.original IS NOT NULL OR NEW.body IS NOT NULL OR NEW.inbound IS NOT NULL OR NEW.note IS NOT NULL
+  OR NEW.id IS NOT OLD.id OR NEW.draft_id IS NOT OLD.draft_id OR NEW.candidate_id IS NOT OLD.candidate_id
+  OR NEW.person_id IS NOT OLD.person_id OR NEW.verdict IS NOT OLD.verdict OR NEW.author IS NOT OLD.author OR NEW.tags IS NOT OLD.tags
+  OR NEW.undoes IS NOT OLD.undoes OR NEW.created_at IS NOT OLD.created_at
+  BEGIN SELECT RAISE(ABORT, 'a correction is never changed'); END;
+CREATE TRIGGER corrections_no_delete BEFORE DELETE ON prospect_corrections
+  BEGIN SELECT RAISE(ABORT, 'a correction is never removed'); END;
+
+CREATE TABLE training_texts (
+  correction_id INTEGER PRIMARY KEY,
+  redactor INTEGER NOT NULL,
+  prompt TEXT, inbound TEXT NOT NULL, original TEXT, final TEXT, residual TEXT,
+  names TEXT NOT NULL DEFAULT '[]'
+);
+
+CREATE TABLE few_shot_pool (correction_id INTEGER PRIMARY KEY, draft_id TEXT NOT NULL UNIQUE);
+CREATE VIRTUAL TABLE few_shot USING fts5 (
+  scope, inbound, body, content = 'prospect_corrections', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'
+);
+CREATE VIRTUAL TABLE few_shot_words USING fts5vocab ('few_shot', 'row');
+
+CREATE TABLE review_leases (
+  candidate_id TEXT PRIMARY KEY, token TEXT NOT NULL, reviewer TEXT NOT NULL, until TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX review_leases_by_token ON review_leases (token);
+
+CREATE TABLE exports (
+  dataset_id TEXT PRIMARY KEY, format TEXT NOT NULL, engine TEXT NOT NULL, path TEXT NOT NULL, manifest TEXT NOT NULL,
+  members BLOB NOT NULL, created_at TEXT NOT NULL
+);
+
+CREATE INDEX candidates_to_review ON candidates (status, template_key, seq);
+ALTER TABLE candidates ADD COLUMN redraft_note TEXT;
+ALTER TABLE candidates ADD COLUMN redraft_of TEXT;
+ALTER TABLE candidates ADD COLUMN erased_at TEXT;
+ALTER TABLE drafts ADD COLUMN erased_at TEXT;
+DROP TRIGGER drafts_no_update;
+CREATE TRIGGER drafts_no_update BEFORE UPDATE ON drafts WHEN OLD.erased_at IS NOT NULL OR NEW.erased_at IS NULL
+  OR (OLD.body IS NOT NULL AND NEW.body <> '[erased]') OR (OLD.body IS NULL AND NEW.body IS NOT NULL)
+  OR NEW.seq IS NOT OLD.seq OR NEW.id IS NOT OLD.id OR NEW.candidate_id IS NOT OLD.candidate_id OR NEW.engine_id IS NOT OLD.engine_id
+  OR NEW.status IS NOT OLD.status OR NEW.hold_reason IS NOT OLD.hold_reason OR NEW.bundle_hash IS NOT OLD.bundle_hash
+  OR NEW.semantic_hash IS NOT OLD.semantic_hash OR NEW.created_at IS NOT OLD.created_at
+  BEGIN SELECT RAISE(ABORT, 'a draft is never changed'); END;
+"""
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (
+    ("m001_first", _M001),
+    ("m002_chains", _M002),
+    ("m003_gpu", _M003),
+    ("m004_review", _M004),
+)
 TRIGGERS = frozenset(
     {
         "audit_no_update",
@@ -205,6 +286,7 @@ TRIGGERS = frozenset(
         "audit_no_replace",
         "drafts_no_update",
         "corrections_no_update",
+        "corrections_no_delete",
         "gpu_events_no_update",
     }
 )

@@ -1,0 +1,82 @@
+"""A person's verdicts on a draft: which one stands, how much an edit changed, and what a correction remembers for training. Pure.
+
+Verdicts are only ever appended. `undone` withdraws the last one that stands, so what stood before it stands again.
+"""
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from rapidfuzz.distance import Levenshtein
+
+from draftctl.models import PromptPart, canonical_json
+
+REASON_TAGS = ("voice", "fact", "rule", "too-long", "pushy", "intent", "template", "timing", "not-model-fault")
+"""What the keys 1 to 9 of a review say; a tag may be any other word as well."""
+NOT_MODEL_FAULT = "not-model-fault"
+
+
+class Given(NamedTuple):
+    """One row of `prospect_corrections`, as far as it says which verdict stands."""
+
+    id: int
+    verdict: str
+    undoes: int | None
+
+
+def standing(rows: Iterable[Given]) -> int | None:
+    """Return the id of the correction that stands, given a draft's rows from the oldest on; None when none does."""
+    stack: list[int] = []
+    for row in rows:
+        if row.verdict == "undone":
+            stack = [given for given in stack if given != row.undoes]
+        else:
+            stack.append(row.id)
+    return stack[-1] if stack else None
+
+
+def edit_share(original: str | None, final: str | None) -> float | None:
+    """Return the share of a text that was changed: 0 as it was, 1 nothing left (normalised Levenshtein distance); None without one."""
+    if not original or not final:
+        return None
+    return round(Levenshtein.normalized_distance(original, final), 4)
+
+
+def normalised(text: str) -> str:
+    """Return a text as duplicates are found: one case, one width, letters and digits alone."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join("".join(c if c.isalnum() else " " for c in folded).split())
+
+
+def clean(text: str) -> str:
+    """Return a text as it is kept: composed (NFC), one kind of line end, no half characters, nothing around it."""
+    text = text.encode(errors="replace").decode() if any("\ud800" <= c <= "\udfff" for c in text) else text
+    return unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def scope_tokens(template_key: str | None, archetype: str | None, state: str | None) -> str:
+    """Return the words that stand for a cell in the few-shot index, one for each field that is set."""
+    fields = (("k", template_key), ("a", archetype), ("s", state))
+    return " ".join(scope_token(prefix, value) for prefix, value in fields if value)
+
+
+def scope_token(prefix: str, value: str) -> str:
+    """Return the word that stands for one value; a key such as ① is no word of its own to a tokenizer."""
+    return prefix + hashlib.sha256(value.encode()).hexdigest()[:16]
+
+
+def packed_prompt(messages: Sequence[tuple[str, Sequence[str]]], shared: str | None) -> str:
+    """Return a prompt as it is kept with a correction: `[[role, [piece...]]...]`, the shared first piece as `[sha256]`."""
+    packed: list[list[Any]] = [[role, list(pieces)] for role, pieces in messages]
+    if shared is not None:
+        packed[0][1][0] = [shared]
+    return canonical_json(packed)
+
+
+def unpacked_prompt(packed: Sequence[Any], shared: Mapping[str, str]) -> tuple[PromptPart, ...]:
+    """Return the messages of a packed prompt; `shared` are the texts by sha256. Raises KeyError when one is gone."""
+    return tuple(
+        PromptPart.of(role, *(shared[piece[0]] if isinstance(piece, list) else piece for piece in pieces))
+        for role, pieces in packed
+    )

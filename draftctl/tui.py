@@ -1,0 +1,375 @@
+"""The full-screen review: the thread above, the draft below, one key each. It works over SSH from 40 by 20 characters on.
+
+Every key that decides is committed before the next item is drawn: what has left the screen is in the database.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.events import Key
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static, TextArea
+
+from draftctl.cli.context import visible
+from draftctl.cli.editor import edited_text
+from draftctl.cli.review_text import KEYS
+from draftctl.corrections import REASON_TAGS
+from draftctl.errors import DraftctlError, UsageError
+from draftctl.review_session import ReviewSession
+from draftctl.store.reviewing import Item
+from draftctl.wording import word_diff
+
+NARROW = 60  # columns; below, the keys take two lines
+REFRESH_S = 5.0
+_KEYS_WIDE = "a approve e edit E editor r reject h hold n anew s skip u undo d diff ? keys q"
+_KEYS_NARROW = "a ok  e edit  r no  h hold  n anew\ns skip  u undo  d diff  ? keys  q"
+
+
+class Help(ModalScreen[None]):
+    """The list of keys; any key closes it."""
+
+    def compose(self) -> ComposeResult:
+        """Lay it out."""
+        yield VerticalScroll(Static(Text("\n".join(f" {key:<3} {what}" for key, what in KEYS))), id="help")
+
+    def on_key(self, event: Key) -> None:
+        """Close, unless the key scrolls."""
+        if event.key not in ("up", "down", "pageup", "pagedown"):
+            event.stop()
+            self.dismiss()
+
+
+class ReviewApp(App[None]):
+    """One reviewer's screen over one session."""
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = """
+    Screen { layout: vertical; }
+    #head { height: auto; max-height: 3; background: $panel; padding: 0 1; }
+    #thread { height: 1fr; min-height: 3; padding: 0 1; }
+    #below { height: auto; max-height: 60%; border-top: solid $accent; padding: 0 1; }
+    #draft { height: auto; }
+    #editor { height: 7; border: none; padding: 0; display: none; }
+    #gates { height: auto; max-height: 4; }
+    #ask { border: none; height: 1; padding: 0; display: none; }
+    #keys { height: auto; dock: bottom; background: $panel; padding: 0 1; }
+    #help { width: 90%; height: 90%; background: $panel; border: solid $accent; }
+    Help { align: center middle; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "send", priority=True),
+        Binding("escape", "leave", priority=True),
+        Binding("ctrl+c", "quit", priority=True),
+    ]
+
+    def __init__(self, session: ReviewSession) -> None:
+        super().__init__()
+        self._session = session
+        self._mode = "read"
+        self._asked: Callable[[str], None] = lambda _text: None
+        self._kind = ""
+        self._problem = ""
+        self._diff = False
+        self._unsent = ""  # what was typed for this item and did not go
+        self._why: str | None = None
+
+    def compose(self) -> ComposeResult:
+        """Lay the screen out."""
+        yield Static(id="head")
+        yield VerticalScroll(Static(id="messages"), id="thread")
+        with Vertical(id="below"):
+            yield Static(id="draft")
+            yield TextArea(id="editor", soft_wrap=True, tab_behavior="focus")
+            yield Static(id="gates")
+            yield Input(id="ask")
+        yield Static(id="keys")
+
+    def on_mount(self) -> None:
+        """Show the first item, and look from time to time whether it is stale."""
+        self._session.next()
+        self._draw(whole=True)
+        self.set_interval(REFRESH_S, self._refresh)
+
+    def on_resize(self) -> None:
+        """Lay the keys out for the new width."""
+        self.query_one("#keys", Static).update(self._keys())
+
+    def on_key(self, event: Key) -> None:
+        """Do what a key says; while somebody types, keys are letters."""
+        self._session.active.touch()
+        if self._mode != "read" or len(self.screen_stack) > 1:
+            return
+        act = self._acts().get(event.character or "")
+        if act is not None:
+            event.stop()
+            self._problem = ""
+            self._try(act)
+        elif event.character and self._tag(event.character):
+            self._draw()
+
+    def _acts(self) -> dict[str, Callable[[], None]]:
+        return {
+            "a": self._approve,
+            "e": self._edit,
+            "E": self._edit_outside,
+            "r": self._reject,
+            "h": lambda: self._ask("hold", "Why hold it?", self._hold),
+            "n": lambda: self._ask("redraft", "What should the reply be? (empty: just anew)", self._redraft),
+            "s": self._next,
+            "u": self._undo,
+            "d": self._toggle_diff,
+            "?": self._help,
+            "q": self.exit,
+        }
+
+    def _try(self, act: Callable[[], None]) -> None:
+        """Do something; what cannot be done is said below the draft, and nothing is lost."""
+        try:
+            act()
+        except DraftctlError as error:
+            self._problem = f"{error.message} {error.hint}".rstrip()
+            self._draw()
+
+    # what the keys do
+
+    def _approve(self) -> None:
+        if self._overturns():
+            self._ask(
+                "approve", "It was rejected. Why let it go?", lambda why: self._after(self._session.approve(why=why))
+            )
+            return
+        self._after(self._session.approve())
+
+    def _overturns(self) -> bool:
+        item = self._session.item
+        return item is not None and item.standing == "rejected"
+
+    def _edit(self) -> None:
+        item = self._item()
+        editor = self.query_one("#editor", TextArea)
+        editor.text = self._unsent or item.standing_body or item.body or ""
+        editor.display = True
+        self.query_one("#draft").display = False
+        self._mode = "edit"
+        editor.focus()
+        editor.move_cursor(editor.document.end)
+        self._draw()
+
+    def _edit_outside(self) -> None:
+        item = self._item()
+        with self.suspend():
+            text = edited_text(self._unsent or item.standing_body or item.body or "")
+        self._unsent = text
+        if text == (item.body or ""):
+            raise UsageError("The text is as it was; `a` approves it.")
+        self._send(text)
+
+    def _send(self, text: str) -> None:
+        self._unsent = text
+        if self._overturns() and self._why is None:
+            self._ask("approve", "It was rejected. Why send this?", lambda why: self._send_because(text, why))
+            return
+        self._after(self._session.edit(text, note=self._why))
+
+    def _send_because(self, text: str, why: str) -> None:
+        self._why = why
+        self._send(text)
+
+    def _reject(self) -> None:
+        if self._session.tags:
+            self._after(self._session.reject())
+        else:
+            self._ask("reject", "Why? (1-9 or words)", lambda why: self._after(self._session.reject(why or None)))
+
+    def _hold(self, why: str) -> None:
+        if not why:
+            raise UsageError("A hold needs a word why.")
+        self._session.hold(why)
+        self._next()
+
+    def _redraft(self, note: str) -> None:
+        self._session.requeue(note or None)
+        self._next()
+
+    def _undo(self) -> None:
+        self._session.undo()
+        self._fresh()
+
+    def _toggle_diff(self) -> None:
+        self._diff = not self._diff
+        self._draw()
+
+    def _help(self) -> None:
+        self.push_screen(Help())
+
+    def _tag(self, character: str) -> bool:
+        """Set or drop the tag of a digit; say whether there is one."""
+        if len(character) != 1 or character not in "123456789"[: len(REASON_TAGS)]:
+            return False
+        self._session.tags ^= {REASON_TAGS[int(character) - 1]}
+        return True
+
+    def _after(self, done: object) -> None:
+        """Go on; a text that a gate stopped is kept, and is said."""
+        stopped = getattr(done, "hits", ())
+        late = getattr(done, "stopped_by", None)
+        self._next()
+        if stopped:
+            self._problem = f"Kept, not sent: stopped by {', '.join(stopped)}. u takes you back to it."
+        elif late:
+            self._problem = "Kept, not sent: a newer message has come."
+        if self._problem:
+            self._draw()
+
+    def _next(self) -> None:
+        self._session.next()
+        self._fresh()
+
+    def _fresh(self) -> None:
+        self._unsent, self._why, self._diff = "", None, False
+        self._read()
+        self._draw(whole=True)
+
+    # typing
+
+    def action_send(self) -> None:
+        """Take what was typed in the editor."""
+        if self._mode == "edit":
+            self._try(lambda: self._send(self.query_one("#editor", TextArea).text))
+
+    def action_leave(self) -> None:
+        """Leave the editor or the question; what was typed is there again at the next `e`."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+            return
+        if self._mode == "edit":
+            self._unsent = self.query_one("#editor", TextArea).text
+        self._read()
+        self._draw()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Take the answer to a question."""
+        self._answer(event.value.strip())
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Take one digit as the reason of a rejection: `r` and `4`, and it is said."""
+        if self._mode == "ask" and self._kind == "reject" and self._tag(event.value):
+            self._answer("")
+
+    def on_text_area_changed(self) -> None:
+        """Say what would stop the text, as it is typed."""
+        if self._mode == "edit":
+            self._problem = ""
+            self._draw()
+
+    def _answer(self, text: str) -> None:
+        self._read()
+        self._try(lambda: self._asked(text))
+
+    def _ask(self, kind: str, question: str, then: Callable[[str], None]) -> None:
+        self._item()
+        self._kind, self._asked, self._mode = kind, then, "ask"
+        ask = self.query_one("#ask", Input)
+        ask.value, ask.placeholder, ask.display = "", question, True
+        ask.focus()
+        self._draw()
+
+    def _read(self) -> None:
+        """Go back to reading."""
+        self._mode = "read"
+        self.query_one("#editor").display = False
+        self.query_one("#ask").display = False
+        self.query_one("#draft").display = True
+        self.set_focus(None)
+
+    def _item(self) -> Item:
+        if self._session.item is None:
+            raise UsageError("There is nothing more to review.")
+        return self._session.item
+
+    # what is seen
+
+    def _refresh(self) -> None:
+        before = self._session.item
+        if before is not None and self._session.refresh() != before:
+            self._draw()
+
+    def _draw(self, *, whole: bool = False) -> None:
+        item = self._session.item
+        self.query_one("#head", Static).update(self._head(item))
+        self.query_one("#draft", Static).update(self._draft(item))
+        self.query_one("#gates", Static).update(self._gates(item))
+        self.query_one("#keys", Static).update(self._keys())
+        if whole:
+            self.query_one("#messages", Static).update(_messages(item))
+            self.query_one("#thread", VerticalScroll).scroll_end(animate=False)
+
+    def _head(self, item: Item | None) -> Text:
+        left = ", ".join(f"{n:,} {status}" for status, n in self._session.left.items())
+        if item is None:
+            return Text(f"Nothing more waits for you here ({left}). q stops, u takes the last thing back.")
+        build = item.engine_id.rpartition("_")[2] if "_" in item.engine_id else item.engine_id
+        parts = (item.candidate_id, item.template_key, item.archetype, item.workflow, build)
+        text = Text(" · ".join(visible(part) for part in parts if part), style="bold")
+        if item.stale:
+            text.append("  STALE: a newer message has come", style="bold reverse")
+        return text.append(f"\n{left} left, {self._session.decided} decided here", style="not bold")
+
+    def _draft(self, item: Item | None) -> Text:
+        if item is None:
+            return Text("")
+        if item.body is None:
+            return _hold_text(item)
+        yours = self._unsent or item.standing_body
+        if self._diff and yours:
+            return word_diff(visible(item.body), visible(yours))
+        text = Text("draft ", style="dim").append(visible(item.standing_body or item.body), style="not dim")
+        return Text("\n").join((_hold_text(item), text)) if item.hold_reason else text
+
+    def _gates(self, item: Item | None) -> Text:
+        if self._problem:
+            return Text(visible(self._problem), style="bold red")
+        if item is None:
+            return Text("")
+        typed = self._mode == "edit"
+        body = self.query_one("#editor", TextArea).text if typed else item.standing_body or item.body or ""
+        hits = ", ".join(f"{gate} ({rule})" for gate, rule in self._session.hits(body))
+        if item.body is None and not typed:
+            return Text("e writes the answer, n has it drafted anew", style="dim")
+        text = Text(f"{len(body.strip())} characters; ", style="dim")
+        text.append(f"stopped by {hits}" if hits else "no gate stops it", style="bold red" if hits else "green")
+        if item.standing:
+            text.append(f"; {item.standing} so far", style="bold")
+        if self._session.tags:
+            text.append(f"; tags: {', '.join(sorted(self._session.tags))}", style="bold")
+        return text
+
+    def _keys(self) -> Text:
+        if self._mode == "edit":
+            return Text(
+                "Ctrl-S sends it · Esc back, kept"
+                if self.size.width < NARROW
+                else "Ctrl-S sends your text · Esc goes back and keeps it"
+            )
+        if self._mode == "ask":
+            return Text("Enter takes it · Esc goes back")
+        return Text(_KEYS_WIDE if self.size.width >= len(_KEYS_WIDE) + 2 else _KEYS_NARROW)
+
+
+def _messages(item: Item | None) -> Text:
+    lines = Text()
+    for message in item.messages if item else ():
+        theirs = message.role == "prospect"
+        lines.append("them  " if theirs else "us    ", style="bold" if theirs else "dim")
+        lines.append(visible(message.text) + "\n", style="" if theirs else "dim")
+    return lines
+
+
+def _hold_text(item: Item) -> Text:
+    text = Text(f"held, {item.hold_reason}: ", style="bold yellow")
+    text.append(visible(f"{item.meaning} {item.hold_detail or ''}".rstrip()), style="not bold")
+    return text.append(f"\nnext: {visible(item.next_step)}", style="dim not bold")
