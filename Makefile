@@ -1,5 +1,5 @@
 # Everything here works as the only command on a fresh machine: it makes .venv first when that is missing.
-.PHONY: demo demo-cot test test-slow test-real real-server lint fmt bench soak docs lock setup
+.PHONY: demo demo-cot test test-slow test-real test-trainers real-server lint fmt bench soak docs lock setup
 VENV := .venv
 RUN := $(VENV)/bin/
 
@@ -17,8 +17,13 @@ test-real: $(VENV)/ready
 	@bash tests/real_server/setup.sh
 	$(RUN)python -m pytest -q -m real -rA --no-header tests/real_server
 
+# The trainers that people use, on real exports: 1.6 GB are installed once, outside the tree.
+test-trainers: $(VENV)/ready
+	@bash tests/trainers/setup.sh
+	$(RUN)python -m pytest -q -m trainers -rA --no-header tests/trainers
+
 test: $(VENV)/ready
-	$(RUN)python -m pytest -q -n auto -m "not slow and not soak and not real"
+	$(RUN)python -m pytest -q -n auto -m "not slow and not soak and not real and not trainers"
 
 test-slow: $(VENV)/ready
 	$(RUN)python -m pytest -q -n auto -m "slow and not soak" -rA --no-header
@@ -30,7 +35,7 @@ lint: $(VENV)/ready
 	$(RUN)ruff check .
 	$(RUN)ruff format --check .
 	$(RUN)mypy
-	$(RUN)shellcheck scripts/*.sh tests/real_server/*.sh tests/sandbox/nvidia-smi tests/sandbox/cloud-init .ci/run
+	$(RUN)shellcheck scripts/*.sh tests/real_server/*.sh tests/trainers/*.sh tests/sandbox/nvidia-smi tests/sandbox/cloud-init .ci/run
 	$(RUN)draftctl workflow lint
 
 fmt: $(VENV)/ready

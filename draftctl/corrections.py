@@ -5,16 +5,16 @@ Verdicts are only ever appended. `undone` withdraws the last one that stands, so
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
+import orjson
 from rapidfuzz.distance import Levenshtein
-
-from draftctl.models import PromptPart, canonical_json
 
 REASON_TAGS = ("voice", "fact", "rule", "too-long", "pushy", "intent", "template", "timing", "not-model-fault")
 """What the keys 1 to 9 of a review say; a tag may be any other word as well."""
 NOT_MODEL_FAULT = "not-model-fault"
+MARK = "{{sha256:"  # a stored prompt begins with it where its context is kept once, under its hash
 
 
 class Given(NamedTuple):
@@ -66,17 +66,18 @@ def scope_token(prefix: str, value: str) -> str:
     return prefix + hashlib.sha256(value.encode()).hexdigest()[:16]
 
 
-def packed_prompt(messages: Sequence[tuple[str, Sequence[str]]], shared: str | None) -> str:
-    """Return a prompt as it is kept with a correction: `[[role, [piece...]]...]`, the shared first piece as `[sha256]`."""
-    packed: list[list[Any]] = [[role, list(pieces)] for role, pieces in messages]
+def stored_prompt(messages: Sequence[tuple[str, str]], shared: str | None) -> str:
+    """Return a prompt as it is kept with a correction: the JSON of its messages, the context that many share named by its hash alone.
+
+    `messages` are (role, content), the first one without the shared text, whose sha256 is `shared`.
+    """
+    parts = [{"role": role, "content": content} for role, content in messages]
     if shared is not None:
-        packed[0][1][0] = [shared]
-    return canonical_json(packed)
+        parts[0]["content"] = f"{MARK}{shared}}}}}{parts[0]['content']}"
+    return orjson.dumps(parts).decode()
 
 
-def unpacked_prompt(packed: Sequence[Any], shared: Mapping[str, str]) -> tuple[PromptPart, ...]:
-    """Return the messages of a packed prompt; `shared` are the texts by sha256. Raises KeyError when one is gone."""
-    return tuple(
-        PromptPart.of(role, *(shared[piece[0]] if isinstance(piece, list) else piece for piece in pieces))
-        for role, pieces in packed
-    )
+def duplicate_key(inbound: str, reply: str) -> int:
+    """Return the number under which the same message with the same reply is found again, however both are written (63 bits)."""
+    digest = hashlib.sha256(f"{normalised(inbound)}\0{normalised(reply)}".encode(errors="replace")).digest()
+    return int.from_bytes(digest[:8]) >> 1

@@ -16,6 +16,7 @@ POINTS = (
     "dispatch.after_intent",
     "dispatch.after_write",
     "backup.before_rename",
+    "export.before_rename",
     "migrate.in_transaction",
     "gpu.after_intent",
     "gpu.after_price",

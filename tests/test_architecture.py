@@ -24,8 +24,9 @@ checkup
 residence
 tally
 service
-import_corrections
-run_notes
+import_corrections export template_check
+run_notes export_walk
+export_plan
 batch dispatch ingest starter heartbeat schedule pin tokens review_session
 gpu.manager
 gpu.hosted
@@ -34,7 +35,7 @@ gpu.desk
 gpu.outlook gpu.reap gpu.node gpu.forward gpu.curve
 gpu.budget gpu.advice gpu.digitalocean
 gpu.simulate gpu.clairvoyant gpu.transport gpu.scopes gpu.readiness gpu.ssh gpu.keys
-store.people store.reviewing
+store.people store.reviewing store.export_rows
 store.corrections
 store.standing store.backup store.engines store.views store.leases
 store.results
@@ -64,7 +65,10 @@ gpu.cloud gpu.policy
 prompt rendering yamlfile
 few_shot
 control_tokens corrections
-models holds redaction split wording
+exports
+exports.sft exports.dpo exports.kto exports.llamafactory exports.axolotl exports.openai exports.card
+exports.configs
+exports.base models holds redaction split wording
 engine_id
 errors store.schema failpoints
 __init__ cli engines store gpu

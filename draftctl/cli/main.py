@@ -12,6 +12,7 @@ from draftctl.cli import (
     control,
     cron,
     drafting,
+    exporting,
     forecast,
     gpu,
     judging,
@@ -52,6 +53,7 @@ for module in (
     forecast,
     pinning,
     cron,
+    exporting,
 ):
     module.register(app)
 

@@ -246,14 +246,14 @@ def _insert(
 ) -> int:
     """Append a row with all that the draft knows, and what training reads of it."""
     value = candidate_from_payload(candidate["payload"])
-    prompt, hashed = training.prompt_of(connection, draft, value)
+    prompt = training.prompt_of(connection, draft, value)
     row = {
         **{name: draft[name] for name in ("candidate_id", "thread_id", "engine_id", "workflow_id", "workflow_version", "semantic_hash", "bundle_hash", "git_commit", "template_key")},
         **{name: candidate[name] for name in ("person_id", "archetype", "state")},
         "draft_id": draft["id"], "verdict": verdict.verdict, "original": draft["body"], "body": body,
         "tags": canonical_json(sorted(set(verdict.tags))), "note": verdict.note, "author": verdict.author,
         "stopped_by": stopped_by, "stopped_before": stopped_before, "undoes": undoes,
-        "inbound": clean(value.inbound[-1]), "prompt_hash": hashed, "edit_share": edit_share(draft["body"], body),
+        "inbound": clean(value.inbound[-1]), "prompt_hash": prompt.hashed if prompt else None, "edit_share": edit_share(draft["body"], body),
         "scope": scope_tokens(draft["template_key"], candidate["archetype"], candidate["state"]),
         "opened_at": verdict.opened_at, "active_ms": verdict.active_ms, "import_key": verdict.import_key,
         "created_at": verdict.at or utc_now(),
@@ -264,7 +264,16 @@ def _insert(
     )
     row_id = int(cursor.lastrowid or 0)
     if undoes is None:
-        training.keep(connection, row_id, row, prompt, names_in(value.atoms))
+        names = names_in(value.atoms)
+        texts = training.redacted(
+            prompt.messages if prompt else None,
+            prompt.shared if prompt else None,
+            names,
+            inbound=str(row["inbound"]),
+            original=draft["body"],
+            final=body,
+        )
+        training.keep(connection, row_id, texts, names)
     return row_id
 
 

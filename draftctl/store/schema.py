@@ -240,6 +240,7 @@ CREATE TABLE training_texts (
   correction_id INTEGER PRIMARY KEY,
   redactor INTEGER NOT NULL,
   prompt TEXT, inbound TEXT NOT NULL, original TEXT, final TEXT, residual TEXT,
+  original_key INTEGER, final_key INTEGER,
   names TEXT NOT NULL DEFAULT '[]'
 );
 
