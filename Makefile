@@ -47,6 +47,9 @@ bench: $(VENV)/ready
 	$(RUN)python -m benchmarks.bench_chains
 	$(RUN)python -m benchmarks.bench_readers
 	$(RUN)python -m benchmarks.bench_startup
+	$(RUN)python -m benchmarks.bench_export
+	$(RUN)python -m benchmarks.bench_few_shot
+	$(RUN)python -m benchmarks.bench_review
 
 docs: $(VENV)/ready
 	$(RUN)python scripts/make_docs.py

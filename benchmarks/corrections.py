@@ -10,11 +10,12 @@ from draftctl.redaction import VERSION
 from draftctl.store.db import open_database
 from draftctl.store.training import redacted
 
-WORDS = (
-    "hello hi thanks for your message i would love to meet on friday evening are you free what time works best let me know a little about "  # noqa: SIM905
-    "yourself and how you found me see you soon maybe next week then sounds good take care looking forward to it quiet dinner first walk by "
-    "the river museum weekend city travel work conference late early morning coffee garden rain summer book film music"
-).split()
+WORDS_TEXT = """
+hello hi thanks for your message i would love to meet on friday evening are you free what time works best let me know a little about
+yourself and how you found me see you soon maybe next week then sounds good take care looking forward to it quiet dinner first walk by
+the river museum weekend city travel work conference late early morning coffee garden rain summer book film music
+"""  # a text for a benchmark
+WORDS = WORDS_TEXT.split()
 CONTEXT = (
     "You are Quinn and write replies to messages.\n"
     + "# Rules\nNo price, no service, nothing that identifies anybody.\n" * 20

@@ -14,6 +14,7 @@ from rapidfuzz.distance import Levenshtein
 REASON_TAGS = ("voice", "fact", "rule", "too-long", "pushy", "intent", "template", "timing", "not-model-fault")
 """What the keys 1 to 9 of a review say; a tag may be any other word as well."""
 NOT_MODEL_FAULT = "not-model-fault"
+SHA_CHARS = 64
 MARK = "{{sha256:"  # a stored prompt begins with it where its context is kept once, under its hash
 
 
@@ -75,6 +76,17 @@ def stored_prompt(messages: Sequence[tuple[str, str]], shared: str | None) -> st
     if shared is not None:
         parts[0]["content"] = f"{MARK}{shared}}}}}{parts[0]['content']}"
     return orjson.dumps(parts).decode()
+
+
+def loaded_prompt(stored: str | bytes) -> tuple[list[tuple[str, str]], str | None]:
+    """Return the messages of a stored prompt, and the hash of the shared text that belongs before the first."""
+    messages = [(part["role"], part["content"]) for part in orjson.loads(stored)]
+    role, content = messages[0]
+    if not content.startswith(MARK):
+        return messages, None
+    end = len(MARK) + SHA_CHARS
+    messages[0] = (role, content[end + 2 :])
+    return messages, content[len(MARK) : end]
 
 
 def duplicate_key(inbound: str, reply: str) -> int:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from draftctl.corrections import MARK
+from draftctl.corrections import MARK, SHA_CHARS, loaded_prompt
 from draftctl.engine_id import TEMPLATE
 from draftctl.export_plan import TRAIN, Duplicates, Sorter
 from draftctl.exports import FORMATS
@@ -23,7 +23,6 @@ from draftctl.store.export_rows import Row
 
 SPLITS = ("train", "test")
 _HEADS = tuple(f'[{{"role":"{role}","content":"{MARK}'.encode() for role in ("user", "system"))
-_SHA_CHARS = 64
 
 
 class RowCheck(Protocol):
@@ -186,8 +185,8 @@ class _Reader:
         if prompt is None:
             return None, None, None
         inbound, names = export_rows.for_redaction(self._connection, id_)
-        messages = [(m["role"], m["content"]) for m in orjson.loads(prompt)]
-        done = training.redacted(messages, None, names, inbound=inbound, original=original, final=final)
+        messages, shared = loaded_prompt(prompt)
+        done = training.redacted(messages, shared, names, inbound=inbound, original=original, final=final)
         return (None, None, None) if done.residual else ((done.prompt or "").encode(), done.original, done.final)
 
 
@@ -195,7 +194,7 @@ def _opened(prompt: bytes, context: Any) -> bytes | None:
     """Return a stored prompt's messages as JSON, the shared context in its place; None where that was erased."""
     for head in _HEADS:
         if prompt.startswith(head):
-            end = len(head) + _SHA_CHARS
+            end = len(head) + SHA_CHARS
             text = context(prompt[len(head) : end].decode())
             return None if text is None else prompt[: len(head) - len(MARK)] + text + prompt[end + 2 :]
     return prompt

@@ -17,6 +17,7 @@ POINTS = (
     "dispatch.after_write",
     "backup.before_rename",
     "export.before_rename",
+    "erase.in_transaction",
     "migrate.in_transaction",
     "gpu.after_intent",
     "gpu.after_price",

@@ -209,6 +209,7 @@ class Result:
     bundle: tuple[BundlePart, ...] = ()
     bundle_hash: str | None = None
     workflow: WorkflowRef | None = None
+    note_key: str | None = None  # of the note that was chosen; the candidate may name it otherwise
     read: frozenset[str] = frozenset()  # the workspace paths of what the bundle was read from
     suppress_person: bool = False
     engine_served: str | None = None

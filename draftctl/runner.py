@@ -116,6 +116,7 @@ async def draft_one(candidate: Candidate, person: Person, deps: Deps, memory: Me
     if isinstance(chosen, Held):
         return replace(result, outcome=chosen)
     note = chosen
+    result = replace(result, note_key=note.key)
     if deps.chains is not None:
         return await _chain(result, note, deps, deps.chains, memory or NoMemory())
     bundle = _bundle(note, deps.canon)

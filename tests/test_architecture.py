@@ -13,7 +13,7 @@ cli.upkeep
 cli.demo cli.review
 tui cli.plain_review
 cli.review_text cli.editor
-cli.drafting cli.versions cli.pinning cli.cron cli.forecast
+cli.drafting cli.versions cli.pinning cli.cron cli.forecast cli.exporting cli.erasing cli.reporting
 cli.gpu
 cli.ready
 cli.renting
@@ -24,7 +24,7 @@ checkup
 residence
 tally
 service
-import_corrections export template_check
+import_corrections export template_check erase report
 run_notes export_walk
 export_plan
 batch dispatch ingest starter heartbeat schedule pin tokens review_session
@@ -35,7 +35,8 @@ gpu.desk
 gpu.outlook gpu.reap gpu.node gpu.forward gpu.curve
 gpu.budget gpu.advice gpu.digitalocean
 gpu.simulate gpu.clairvoyant gpu.transport gpu.scopes gpu.readiness gpu.ssh gpu.keys
-store.people store.reviewing store.export_rows
+store.erasure
+store.people store.reviewing store.export_rows store.figures
 store.corrections
 store.standing store.backup store.engines store.views store.leases
 store.results

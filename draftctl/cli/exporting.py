@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from draftctl.cli.context import JsonFlag, database, emit, narrate, on_terminal, settings_of
+from draftctl.cli.context import JsonFlag, database, emit, narrate, on_terminal, root_of, settings_of
 from draftctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,8 +44,10 @@ def export_corrections(
     Example: draftctl export-corrections --engine all --format sft --out data/sft
     """
     from draftctl.engine_id import check_engine_id
+    from draftctl.erase import readable_manifests, withdrawn
     from draftctl.export import export
     from draftctl.export_walk import ExportOptions
+    from draftctl.workspace import take_snapshot
 
     settings = settings_of(ctx).values.export
     if max_length is not None and tokenizer is None:
@@ -66,9 +68,21 @@ def export_corrections(
         )
     with database(ctx) as connection:
         manifest = export(connection, options)
+        gone = withdrawn(connection, readable_manifests(take_snapshot(root_of(ctx), working_tree=True).files))
     emit(manifest, as_json=as_json, text=_text(manifest, out))
+    _say_withdrawn(gone)
     if on_terminal() and not as_json and not manifest["counts"]["rows"]:
         narrate("  Nothing to train on yet: `draftctl review` makes corrections.")
+
+
+def _say_withdrawn(gone: dict[str, Any]) -> None:
+    """Name the earlier exports and builds that hold corrections of somebody who was flagged since."""
+    for earlier in gone["exports"]:
+        narrate(
+            f"draftctl: somebody who was flagged since stands in the export {earlier['dataset_id'][:16]}, {earlier['path']}: delete it."
+        )
+    for build in gone["builds"]:
+        narrate(f"  The build {build} was trained on such an export: train it anew without.")
 
 
 def _check(tokenizer: Path, max_length: int | None, *, allow_raw: bool) -> "RowCheck":

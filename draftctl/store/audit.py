@@ -17,7 +17,7 @@ from draftctl.store.db import utc_now
 
 GENESIS = "0" * 64
 _FIELDS = ("seq", "at", "run_id", "actor", "kind", "subject", "detail", "prev")
-# What the trail vouches for: table -> the kind of the row that vouches, and the query that gives (subject, key, digested values).
+# What the trail vouches for: table -> the kind of the row that vouches, and the query that gives (subject, key, candidate, digested values).
 _STEPS = (
     "(SELECT json_group_array(json_array(n, attempt, verb, name, prompt_hash, messages, output, finish_reason)) FROM "
     "(SELECT * FROM draft_steps s WHERE s.draft_id = d.id ORDER BY n, attempt))"
@@ -34,12 +34,12 @@ _KNOWN = (
     "WHERE t.correction_id = d.id)) END"
 )
 _VOUCHED = {
-    "ingest": "SELECT id AS subject, digest_key, id, thread_id, person_id, payload FROM candidates d",
-    "draft": "SELECT d.id AS subject, c.digest_key, d.candidate_id, d.engine_id, d.engine_served, d.bundle_hash, d.git_commit, d.status, "
+    "ingest": "SELECT id AS subject, digest_key, id AS owner, id, thread_id, person_id, payload FROM candidates d",
+    "draft": "SELECT d.id AS subject, c.digest_key, c.id AS owner, d.candidate_id, d.engine_id, d.engine_served, d.bundle_hash, d.git_commit, d.status, "
     f"d.hold_reason, d.body, {_CHAIN} FROM drafts d JOIN candidates c ON c.id = d.candidate_id",
-    "correct": "SELECT CAST(d.id AS TEXT) AS subject, c.digest_key, d.draft_id, d.verdict, d.original, d.body, d.tags, d.note, "
+    "correct": "SELECT CAST(d.id AS TEXT) AS subject, c.digest_key, c.id AS owner, d.draft_id, d.verdict, d.original, d.body, d.tags, d.note, "
     f"{_KNOWN} FROM prospect_corrections d JOIN candidates c ON c.id = d.candidate_id",
-    "release": "SELECT d.id AS subject, c.digest_key, d.draft_id, d.candidate_id, d.body FROM outbox d "
+    "release": "SELECT d.id AS subject, c.digest_key, c.id AS owner, d.draft_id, d.candidate_id, d.body FROM outbox d "
     "JOIN candidates c ON c.id = d.candidate_id",
 }
 
@@ -81,7 +81,7 @@ def vouch(
     detail: Mapping[str, Any] | None = None,
 ) -> None:
     """Add a row that covers what has just been written: the digest is taken from the table itself."""
-    row = connection.execute(f"{_VOUCHED[kind]} WHERE d.id = ?", (subject,)).fetchone()
+    row = connection.execute(f"{_VOUCHED[kind.removeprefix('purge_')]} WHERE d.id = ?", (subject,)).fetchone()
     append(
         connection,
         kind=kind,
@@ -93,7 +93,7 @@ def vouch(
 
 
 def _digest(row: sqlite3.Row) -> str:
-    return hmac.digest(row["digest_key"], canonical_json(list(row)[2:]).encode(), "sha256").hex()
+    return hmac.digest(row["digest_key"], canonical_json(list(row)[3:]).encode(), "sha256").hex()
 
 
 def _hash(values: tuple[Any, ...]) -> str:
@@ -131,9 +131,14 @@ def verify(connection: sqlite3.Connection, expected_head: str | None = None) -> 
 
 def _bad_rows(connection: sqlite3.Connection) -> Iterator[tuple[int | None, str]]:
     """Yield what the tables say otherwise than the trail: the trail row's number and the difference."""
+    erased = {row["subject"] for row in connection.execute("SELECT subject FROM audit WHERE kind = 'erase'")}
     for kind, query in _VOUCHED.items():
         # Both sides in the order of the subject: memory stays flat however long the trail is.
-        trail = connection.execute("SELECT subject, seq, detail FROM audit WHERE kind = ? ORDER BY subject", (kind,))
+        # A purge vouches anew for what it left of a draft, so of several marks the last one counts.
+        trail = connection.execute(
+            "SELECT subject, max(seq) AS seq, detail FROM audit WHERE kind IN (?, ?) GROUP BY subject ORDER BY subject",
+            (kind, f"purge_{kind}"),
+        )
         table = iter(connection.execute(f"SELECT * FROM ({query}) ORDER BY subject"))
         row = next(table, None)
         for mark in trail:
@@ -143,7 +148,13 @@ def _bad_rows(connection: sqlite3.Connection) -> Iterator[tuple[int | None, str]
                     f"{kind} {mark['subject']}: the row is gone, or there is one that nothing vouches for",
                 )
                 return
-            if row["digest_key"] is not None and _digest(row) != json.loads(mark["detail"])["digest"]:
+            if row["digest_key"] is None:
+                if row["owner"] not in erased:
+                    yield (
+                        mark["seq"],
+                        f"{kind} {mark['subject']}: its key is gone, and nothing in the trail says that it was erased",
+                    )
+            elif _digest(row) != json.loads(mark["detail"])["digest"]:
                 yield mark["seq"], f"{kind} {mark['subject']}: the row was changed after it was written"
             row = next(table, None)
         if row is not None:

@@ -21,7 +21,7 @@ from draftctl.store.views import messages
 _PAGE = 4000
 # What many rows share comes as one text, split once for each that is different: to make a Python string costs 0.3 us a column.
 _ROWS = (
-    "SELECT k.id, k.person_id, k.verdict, instr(k.tags, 'not-model-fault') = 0, k.stopped_by, k.erased_at, t.residual, "
+    "SELECT k.id, k.person_id, k.verdict, instr(k.tags, 'not-model-fault') = 0, k.stopped_by, CASE WHEN t.prompt IS NULL THEN k.erased_at END, t.residual, "
     "k.engine_id || char(31) || coalesce(k.workflow_id || '@' || k.workflow_version, '') || char(31) || coalesce(k.template_key, ''), "
     "k.draft_id, k.thread_id, t.redactor, t.original_key, t.final_key, CAST(t.prompt AS BLOB), t.original, t.final "
     "FROM prospect_corrections k LEFT JOIN training_texts t ON t.correction_id = k.id "

@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from draftctl.corrections import scope_token
-from draftctl.few_shot import Example, Hit, choose, example_text, match_query, words_of
+from draftctl.few_shot import Example, Hit, choose, example_text, match_query, relevances, words_of
 from draftctl.models import Candidate
 from draftctl.store.persons import SAME
 from draftctl.workflow import ExamplesRule, Workflow
 
-LOOKED_AT = 12_000  # a scope's newest corrections; what is older is not looked at in a larger pool
-HITS = 120
+LOOKED_AT = 3000  # a scope's newest corrections; what is older is not looked at in a larger pool
+HITS = 60
+_WITH_WORD = "SELECT rowid FROM few_shot WHERE few_shot MATCH ? AND rowid >= ?"
 TEXTS = 200
 FLAGS = ("minor", "coercion", "self_harm", "threat")
 """Whoever was ever flagged for one of these is in no example and no export, also after the alert is settled."""
@@ -75,19 +76,20 @@ class FewShot:
         if any(not fields[name] for name in rule.match):
             return ()
         scope = [scope_token(_FIELDS[name], fields[name]) for name in rule.match]
-        texts = [*self._waiting_texts(fields, rule.match), candidate.inbound[-1]]
+        texts = [*self._waiting_texts(fields, rule.match, candidate.template_key or ""), candidate.inbound[-1]]
         return retrieve(
             self._connection, scope, texts, rule=rule, in_training=self._in_training, state=fields["state"], run_id=self._run_id
         )  # fmt: skip
 
-    def _waiting_texts(self, fields: dict[str, str], match: Sequence[str]) -> list[str]:
+    def _waiting_texts(self, fields: dict[str, str], match: Sequence[str], written: str) -> list[str]:
         """Return the newest message of what waits in the same cell: what the examples are to be relevant to."""
         columns = {"templateKey": "template_key", "archetype": "archetype", "state": "state"}
-        where = "".join(f" AND {columns[name]} = ?" for name in match)
+        where = "".join(f" AND {columns[name]} IN (?, ?)" for name in match)
+        values = [(fields[name], written if name == "templateKey" else fields[name]) for name in match]
         rows = self._connection.execute(
             "SELECT json_extract(payload, '$.messages[#-1].text') FROM candidates WHERE status IN ('waiting', 'drafting')"
             f"{where} ORDER BY seq LIMIT {TEXTS}",
-            tuple(fields[name] for name in match),
+            tuple(value for pair in values for value in pair),
         )
         return [row[0] for row in rows if row[0]]
 
@@ -103,86 +105,61 @@ def retrieve(
     run_id: str = "",
 ) -> tuple[Example, ...]:
     """Return the examples for some texts in a scope. Raises nothing, whatever the texts are."""
-    rows = _found(connection, scope, words_of(texts))
     now = datetime.now(UTC)
-    hits = [
-        hit for row in rows if (hit := _hit(connection, row, now, state, run_id)) and in_training_all(hit, in_training)
-    ]
-    chosen = choose(hits, most=rule.most, max_chars=rule.max_chars)
+    hits = [_hit(row, relevance, now, state) for row, relevance in _found(connection, scope, words_of(texts))]
+
+    def admit(hit: Hit) -> frozenset[str] | None:
+        return _admitted(connection, hit, run_id, in_training)
+
     return tuple(
         Example(
             correction_id=hit.correction_id,
             text=example_text(hit.inbound, hit.reply),
             thread_id=hit.thread_id,
-            persons=hit.persons,
+            persons=persons,
         )
-        for hit in chosen
+        for hit, persons in choose(hits, most=rule.most, max_chars=rule.max_chars, admit=admit)
     )
-
-
-def in_training_all(hit: Hit, in_training: InTraining) -> bool:
-    """Say whether every id that a hit's person writes under is in the training split."""
-    return all(map(in_training, hit.persons))
 
 
 def _found(
     connection: sqlite3.Connection, scope: Sequence[str], words: Sequence[str]
 ) -> list[tuple[sqlite3.Row, float]]:
-    """Ask the index: by relevance among the scope's newest, and after that the newest."""
+    """Ask the index word by word, among the scope's newest; return the most relevant, filled up with the newest.
+
+    FTS5's own bm25() walks over every row of the index for every word, whatever the range: 100 ms and more in 300,000 rows.
+    """
     in_scope = match_query(scope, ())
-    if in_scope:
-        bound = connection.execute(
-            "SELECT rowid FROM few_shot WHERE few_shot MATCH ? ORDER BY rowid DESC LIMIT 1 OFFSET ?",
-            (in_scope, LOOKED_AT),
-        ).fetchone()
-    else:
-        bound = connection.execute(
-            "SELECT correction_id FROM few_shot_pool ORDER BY correction_id DESC LIMIT 1 OFFSET ?", (LOOKED_AT,)
-        ).fetchone()
-    first = bound[0] if bound else 0
-    found: dict[int, float] = {}
-    if words:
-        found = dict(
-            connection.execute(
-                "SELECT rowid, -bm25(few_shot, 0.0, 1.0, 0.3) FROM few_shot WHERE few_shot MATCH ? AND rowid > ? "
-                "ORDER BY bm25(few_shot, 0.0, 1.0, 0.3) LIMIT ?",
-                (match_query(scope, words), first, HITS),
-            ).fetchall()
-        )
-    if len(found) < HITS and in_scope:
-        newest = connection.execute(
-            "SELECT rowid FROM few_shot WHERE few_shot MATCH ? ORDER BY rowid DESC LIMIT ?", (in_scope, HITS)
-        )
-        found = {row[0]: 0.0 for row in newest} | found
-    elif len(found) < HITS:
-        newest = connection.execute(
-            "SELECT correction_id FROM few_shot_pool ORDER BY correction_id DESC LIMIT ?", (HITS,)
-        )
-        found = {row[0]: 0.0 for row in newest} | found
-    marks = ", ".join("?" * len(found))
+    newest = [row[0] for row in connection.execute(*_newest(in_scope)).fetchall()]
+    relevance = dict.fromkeys(newest[:HITS], 0.0)
+    if newest:
+        lists = [
+            [row[0] for row in connection.execute(_WITH_WORD, (match_query(scope, (word,)), newest[-1])).fetchall()]
+            for word in words
+        ]
+        relevance |= relevances(lists, among=len(newest), most=HITS)
+    marks = ", ".join("?" * len(relevance))
     rows = connection.execute(
-        "SELECT k.id, k.thread_id, k.person_id, t.inbound, t.final, k.edit_share, k.created_at, k.state, t.residual FROM prospect_corrections k "
-        f"JOIN training_texts t ON t.correction_id = k.id WHERE k.id IN ({marks})",
-        tuple(found),
+        "SELECT k.id, k.thread_id, k.person_id, t.inbound, t.final, k.edit_share, k.created_at, k.state FROM prospect_corrections k "
+        f"JOIN training_texts t ON t.correction_id = k.id WHERE k.id IN ({marks}) AND t.residual IS NULL AND t.final IS NOT NULL",
+        tuple(relevance),
     ).fetchall()
-    return [(row, found[row["id"]]) for row in rows]
+    return [(row, relevance[row["id"]]) for row in rows]
 
 
-def _hit(
-    connection: sqlite3.Connection, found: tuple[sqlite3.Row, float], now: datetime, state: str, run_id: str
-) -> Hit | None:
-    """Return what was found as a hit, unless it may not be shown: personal data left in it, a flagged person, a thread of this batch."""
-    row, relevance = found
-    if row["residual"] or not row["final"] or _in_batch(connection, row["thread_id"], run_id):
-        return None
-    if ever_flagged(connection, row["person_id"]):
-        return None
-    persons = connection.execute(f"{SAME}", (row["person_id"],)).fetchall()
+def _newest(in_scope: str) -> tuple[str, tuple[object, ...]]:
+    """Return the query for the newest corrections of a scope, and its values."""
+    if in_scope:
+        return "SELECT rowid FROM few_shot WHERE few_shot MATCH ? ORDER BY rowid DESC LIMIT ?", (in_scope, LOOKED_AT)
+    return "SELECT correction_id FROM few_shot_pool ORDER BY correction_id DESC LIMIT ?", (LOOKED_AT,)
+
+
+def _hit(row: sqlite3.Row, relevance: float, now: datetime, state: str) -> Hit:
     age = now - datetime.fromisoformat(row["created_at"])
     return Hit(
         correction_id=row["id"],
         thread_id=row["thread_id"],
-        persons=frozenset(r[0] for r in persons),
+        person_id=row["person_id"],
         inbound=row["inbound"],
         reply=row["final"],
         relevance=max(relevance, 0.0),
@@ -190,6 +167,14 @@ def _hit(
         edit_share=1.0 if row["edit_share"] is None else row["edit_share"],
         same_state=bool(state) and row["state"] == state,
     )
+
+
+def _admitted(connection: sqlite3.Connection, hit: Hit, run_id: str, in_training: InTraining) -> frozenset[str] | None:
+    """Return who a hit is from, under all their ids; None for a thread of this batch, a flagged person, or one of the test split."""
+    persons = frozenset(row[0] for row in connection.execute(SAME, (hit.person_id,)).fetchall())
+    if not all(map(in_training, persons)) or _in_batch(connection, hit.thread_id, run_id):
+        return None
+    return None if ever_flagged(connection, hit.person_id) else persons
 
 
 def _in_batch(connection: sqlite3.Connection, thread_id: str, run_id: str) -> bool:

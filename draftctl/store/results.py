@@ -143,7 +143,7 @@ def _insert_draft(
         (
             draft_id, candidate.id, candidate.thread_id, provenance.engine_id, result.engine_served, provenance.attested, result.fingerprint,
             workflow.id if workflow else None, workflow.version if workflow else None, workflow.semantic_hash if workflow else None, bundle,
-            provenance.git_commit, provenance.state_of(result.read), candidate.template_key, "held" if held else "drafted",
+            provenance.git_commit, provenance.state_of(result.read), result.note_key or candidate.template_key, "held" if held else "drafted",
             held.reason if held else None, held.detail if held else None, outcome.body if isinstance(outcome, Drafted) else None,
             provenance.run_id, now,
         ),
@@ -175,7 +175,7 @@ def _insert_steps(connection: sqlite3.Connection, draft_id: str, result: Result)
             )
         )  # fmt: skip
     connection.executemany("INSERT OR IGNORE INTO blobs VALUES (?, ?)", [(sha, text) for text, sha in hashes.items()])
-    connection.executemany("INSERT INTO draft_steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    connection.executemany("INSERT INTO draft_steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", rows)
 
 
 def _insert_decisions(

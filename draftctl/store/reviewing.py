@@ -93,8 +93,8 @@ def _rows_of(
         "key": ("c.template_key, c.seq", "(coalesce(c.template_key, ''), c.seq) > (:key, :seq)"),
     }[filters.sort]
     wanted = ["c.status = :status", beyond]
-    if filters.template_key:
-        wanted.append("c.template_key = :template_key")
+    if filters.template_key:  # the draft's: a line may name its note otherwise
+        wanted.append("EXISTS (SELECT 1 FROM drafts d WHERE d.candidate_id = c.id AND d.template_key = :template_key)")
     if filters.reason:
         wanted.append("c.hold_reason = :reason")
     elif status == "held":

@@ -265,6 +265,8 @@ ALTER TABLE candidates ADD COLUMN redraft_note TEXT;
 ALTER TABLE candidates ADD COLUMN redraft_of TEXT;
 ALTER TABLE candidates ADD COLUMN erased_at TEXT;
 ALTER TABLE drafts ADD COLUMN erased_at TEXT;
+ALTER TABLE draft_steps ADD COLUMN purged_at TEXT;
+CREATE INDEX drafts_by_bundle ON drafts (bundle_hash);
 DROP TRIGGER drafts_no_update;
 CREATE TRIGGER drafts_no_update BEFORE UPDATE ON drafts WHEN OLD.erased_at IS NOT NULL OR NEW.erased_at IS NULL
   OR (OLD.body IS NOT NULL AND NEW.body <> '[erased]') OR (OLD.body IS NULL AND NEW.body IS NOT NULL)
