@@ -40,12 +40,13 @@ def make_workspace(folder: Path, *, persona: str, consented_by: str | None, cons
 
 def _settings(text: str, *, persona: str, consented_by: str | None, consented_at: str | None) -> str:
     owner = f"gpu:\n  owner: draftctl-{secrets.token_hex(4)}  # names this workspace's droplets; keep it\n"
+    salt = f"export:\n  salt: {secrets.token_hex(16)}  # decides for ever who is training and who is test; keep it, and keep it secret\n"
     text = text.replace("name: Quinn", f"name: {_quoted(persona)}")
     if consented_by and consented_at:
         text = text.replace("consented_by: null       ", f"consented_by: {_quoted(consented_by)}").replace(
             "consented_at: null       ", f"consented_at: {consented_at}"
         )
-    return text.rstrip("\n") + "\n" + owner
+    return text.rstrip("\n") + "\n" + owner + salt
 
 
 def _quoted(text: str) -> str:

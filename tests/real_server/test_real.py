@@ -282,3 +282,28 @@ def model_folder() -> Path:
         ["bash", str(HERE / "setup.sh")], stdout=subprocess.PIPE, check=True, text=True, env=dict(os.environ)
     )
     return Path(next(row.removeprefix("MODEL=") for row in done.stdout.splitlines() if row.startswith("MODEL=")))
+
+
+def test_a_correction_is_in_the_next_batch_and_the_prefix_is_still_cached(workspace: Workspace, server: str) -> None:
+    """Made after one batch, shown in the next; and the context with it is paid for once."""
+    from draftctl.split import in_training
+
+    people = [n for n in range(60) if in_training(f"t-c{n}", salt="", test_share=0.1)][:12]
+    take(workspace, *(friday(n) for n in people[:6]))
+    first = draft(workspace, server, in_flight=4)
+    drafts = workspace.rows("SELECT candidate_id FROM drafts WHERE status = 'drafted'")
+    judged = drafts[0]["candidate_id"] if drafts else f"c{people[0]}"
+    asked = ("--body", "Friday is a good day for me. Which hour suits you?")
+    workspace.ok(*(("correct", judged, "--verdict", "edited") if drafts else ("reply", judged)), *asked)
+    take(workspace, *(friday(n) for n in people[6:]))
+    second = draft(workspace, server, in_flight=4)
+    ids = ",".join(f"'c{n}'" for n in people[6:])
+    shown = workspace.rows(
+        "SELECT DISTINCT b.content FROM drafts d JOIN draft_steps s ON s.draft_id = d.id "
+        f"JOIN blobs b ON b.sha256 = json_extract(s.messages, '$[0][1][0]') WHERE d.candidate_id IN ({ids})"
+    )
+    assert len(shown) == 1
+    assert "us> Friday is a good day for me. Which hour suits you?" in shown[0]["content"]
+    share = [run.counts["cached_tokens"] / run.counts["prompt_tokens"] for run in (first, second)]
+    print(f"cached share of prompt tokens: {share[0]:.2f} before the correction, {share[1]:.2f} with it")
+    assert share[1] > 0.5
