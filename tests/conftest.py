@@ -14,6 +14,7 @@ import pytest
 from draftctl.models import Candidate, Message
 from draftctl.starter import make_workspace
 from draftctl.store.db import open_database
+from tests import forked
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BUILD = "do-gpu-mistral-nemo-12b-uncensored_2026-06-29.1"  # a shipped one
@@ -37,17 +38,14 @@ class Workspace:
 
     def run(self, *arguments: str, stdin: str | bytes = b"", **environment: str) -> subprocess.CompletedProcess[str]:
         """Run the program as a person does; output as text."""
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=self.root,
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            capture_output=True,
-            check=False,
-            env={**MACHINE, "USER": "tester", **environment},
+        code, out, err = forked.run(
+            list(arguments),
+            self.root,
+            {**MACHINE, "USER": "tester", **environment},
+            stdin.encode() if isinstance(stdin, str) else stdin,
         )
-        out, err = done.stdout.decode(), done.stderr.decode()
-        assert "Traceback" not in err, err
-        return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+        assert b"Traceback" not in err, err.decode()
+        return subprocess.CompletedProcess(self.command(*arguments), code, out.decode(), err.decode())
 
     def ok(self, *arguments: str, stdin: str | bytes = b"", code: int = 0, **environment: str) -> str:
         """Run it, expect an exit code, return stdout."""

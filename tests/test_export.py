@@ -24,7 +24,7 @@ FORMATS = ("sft", "dpo", "kto", "openai", "llamafactory", "axolotl")
 PLANTED = (
     "call 416-555-0123", "(416) 555 0199", "+44 20 7946 0958", "4165550123", "4.1.6.5.5.5.0.1.2.3", "four one six five five five oh one two three",
     "７１６ ５５５ ０１２３", "sam.h@example.com", "sam at gmail dot com", "sam (at) example (dot) org", "@sunny_dave", "insta: foo_bar",
-    "my snap is sunny.dave22", "telegram t.me/sunny", "www.sunny.example", "https://sunny.example/me", "kik sunny_d22", "12 Oak Street, apt 4",
+    "my snap is sunny.dave22", "telegram t.me/sunny", "www.sunny.example", "https://example.com/sunny", "kik sunny_d22", "12 Oak Street, apt 4",
     "123-45-6789", "4\u200b16\u200b5550123",
 )  # fmt: skip
 WORDS = [
@@ -169,7 +169,7 @@ def test_nothing_personal_leaves(workspace: Workspace) -> None:
     assert raw["redacted"] is False
     assert raw["counts"] == {"input": 32, "kept": 24, "rows": 24}
     assert (
-        "sam.h@example.com"
+        PLANTED[0]
         in (workspace.root / "raw" / "train.jsonl").read_text() + (workspace.root / "raw" / "test.jsonl").read_text()
     )
 
@@ -242,7 +242,7 @@ def test_forgetting_names_exports_and_builds(workspace: Workspace) -> None:
     assert workspace.json("audit", "verify")["ok"]
     texts = workspace.rows("SELECT payload FROM candidates WHERE id = 'c4'")[0]["payload"]
     assert PLANTED[4] not in texts
-    assert not workspace.rows("SELECT 1 FROM blobs WHERE instr(content, ?)", WORDS[4])
+    assert not workspace.rows("SELECT 1 FROM blobs WHERE instr(content, ?)", f"about {WORDS[4]}.")
     assert (
         workspace.json("ingest", "-", stdin=inbound(4, f"hi, friday? it is about {WORDS[4]}. {PLANTED[4]}"))[
             "duplicates"

@@ -387,10 +387,13 @@ def test_without_a_terminal_it_says_what_to_use(inbox: Workspace) -> None:
 
 @pytest.mark.slow
 def test_a_kill_after_a_key_loses_no_decision(workspace: Workspace) -> None:
-    """Twenty sittings in a real terminal (a pty), each killed as soon as the screen shows the next item: what was decided stands."""
+    """Twenty drafts in a real terminal (a pty) beside a running batch, each sitting killed as soon as the next item is drawn."""
     import pty
 
     workspace.ok("draft", "--batch", "-i", "-", stdin="".join(line(f"c{n}", f"free on friday? {n}") for n in range(30)))
+    many = workspace.root / "many.jsonl"
+    many.write_text("".join(line(f"m{n}", f"free on friday? {n}") for n in range(40_000)))
+    batch = workspace.start("draft", "--batch", "-i", str(many))
     for n in range(20):
         pid, terminal = pty.fork()
         if pid == 0:
@@ -404,6 +407,9 @@ def test_a_kill_after_a_key_loses_no_decision(workspace: Workspace) -> None:
         os.waitpid(pid, 0)
         os.close(terminal)
         assert workspace.one("SELECT count(*) FROM prospect_corrections") == n + 1
+    assert batch.poll() is None, "the batch was to run all the while"
+    batch.terminate()
+    batch.communicate()
     assert workspace.json("audit", "verify")["ok"]
 
 
