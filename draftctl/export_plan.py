@@ -68,15 +68,16 @@ class Sorter:
 
 @dataclass(slots=True)
 class Duplicates:
-    """Finds the training rows that say what a test row says: each correction's keys, and where its rows stand in the file.
+    """Finds the training rows that say what a test row says: each correction's keys, and the size of its rows.
 
     Plain arrays: a million corrections take 30 MB.
     """
 
+    with_originals: bool = False
     tests: set[int] = field(default_factory=set)
     finals: "array[int]" = field(default_factory=lambda: array("q"))
     originals: "array[int]" = field(default_factory=lambda: array("q"))
-    ends: "array[int]" = field(default_factory=lambda: array("q"))
+    sizes: "array[int]" = field(default_factory=lambda: array("I"))
     ids: "array[int]" = field(default_factory=lambda: array("I"))
     kinds: "array[int]" = field(default_factory=lambda: array("H"))
 
@@ -84,18 +85,19 @@ class Duplicates:
         """Note the keys of a test row (0: none)."""
         self.tests.update((final, original))
 
-    def note_train(self, id_: int, kind: int, final: int, original: int, end: int) -> None:
-        """Note a training correction: its id and the number of its kind, its keys, and where in the file its rows end."""
+    def note_train(self, id_: int, kind: int, final: int, original: int, size: int) -> None:
+        """Note a training correction: its id and the number of its kind, its keys, and how many bytes its rows take."""
         self.ids.append(id_)
         self.kinds.append(kind)
         self.finals.append(final)
-        self.originals.append(original)
-        self.ends.append(end)
+        if self.with_originals:
+            self.originals.append(original)
+        self.sizes.append(size)
 
     def found(self) -> Iterator[int]:
         """Yield the place, in the order of training, of each correction that has to go."""
-        tests = self.tests - {0}
+        tests = self.tests
+        tests.discard(0)
+        keys = zip(self.finals, self.originals if self.with_originals else self.finals, strict=True)
         if tests:
-            yield from (
-                n for n, (a, b) in enumerate(zip(self.finals, self.originals, strict=True)) if a in tests or b in tests
-            )
+            yield from (n for n, (final, original) in enumerate(keys) if final in tests or original in tests)

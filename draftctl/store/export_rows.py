@@ -18,7 +18,7 @@ from draftctl.store.few_shot import FLAGS
 from draftctl.store.standing import find_candidate
 from draftctl.store.views import messages
 
-_PAGE = 4000
+_PAGE = 1000
 # What many rows share comes as one text, split once for each that is different: to make a Python string costs 0.3 us a column.
 _ROWS = (
     "SELECT k.id, k.person_id, k.verdict, instr(k.tags, 'not-model-fault') = 0, k.stopped_by, CASE WHEN t.prompt IS NULL THEN k.erased_at END, t.residual, "
