@@ -23,7 +23,7 @@ from draftctl.store.corrections import BodyHits
 from draftctl.store.db import transaction, utc_now
 from draftctl.store.jobs import paused
 from draftctl.store.results import decide
-from draftctl.store.standing import why_unsendable
+from draftctl.store.standing import ERASED, find_candidate, restand, standing_row, why_unsendable
 
 
 @dataclass(slots=True)
@@ -145,6 +145,9 @@ class FileDispatcher:
                 return False
             draft = connection.execute("SELECT * FROM drafts WHERE id = ?", (row["draft_id"],)).fetchone()
             candidate = connection.execute("SELECT * FROM candidates WHERE id = ?", (row["candidate_id"],)).fetchone()
+            if candidate["erased_at"] is not None or not self._stands(row):
+                self._void(row, erased=candidate["erased_at"] is not None)
+                return False
             hits = self._body_hits(row["body"])
             reason = why_unsendable(connection, draft, candidate) or (f"gate:{hits[0][0]}" if hits else None)
             if reason:
@@ -157,8 +160,28 @@ class FileDispatcher:
             )
         return True
 
+    def _stands(self, row: sqlite3.Row) -> bool:
+        """Say whether the verdict that released a text still stands: one may have come while the text was on its way."""
+        stands = standing_row(self._connection, row["draft_id"])
+        return stands is not None and stands["id"] == row["correction_id"]
+
+    def _void(self, row: sqlite3.Row, *, erased: bool) -> None:
+        """Take out a text that nobody stands by any more."""
+        self._connection.execute(
+            "UPDATE outbox SET status = 'void', body = CASE WHEN ? THEN ? ELSE body END, updated_at = ? WHERE id = ?",
+            (erased, ERASED, utc_now(), row["id"]),
+        )
+        if not erased:
+            restand(self._connection, find_candidate(self._connection, row["candidate_id"]))
+        self._decided(row, "held", "erased" if erased else "withdrawn")
+        self.count.held += 1
+
     def _end(self, row: sqlite3.Row) -> None:
         with transaction(self._connection) as connection:
+            connection.execute(
+                "UPDATE outbox SET body = ? WHERE id = ? AND EXISTS (SELECT 1 FROM candidates c WHERE c.id = candidate_id AND c.erased_at IS NOT NULL)",
+                (ERASED, row["id"]),
+            )
             connection.execute("UPDATE outbox SET status = 'sent', updated_at = ? WHERE id = ?", (utc_now(), row["id"]))
             connection.execute(
                 "UPDATE candidates SET status = 'sent', hold_reason = NULL, hold_detail = NULL, reopen = NULL, updated_at = ? WHERE id = ?",

@@ -38,7 +38,8 @@ def forget(connection: sqlite3.Connection, word: str, manifests: Mapping[str, Ma
         erasure.erase(connection, ids, done, by=by, why="forget")
         erasure.purge_rejects(connection, done, words=[*erasure.names_of(connection, person), *ids])
         reach("erase.in_transaction")
-        erasure.sweep(connection, done.correction_ids)
+        erasure.drop_training(connection, done, person_id=person)
+        erasure.sweep(connection)
         audit.append(connection, kind="forget", subject=person, actor=by, detail={"candidates": done.candidates})
     return _result(connection, done, manifests)
 
@@ -71,7 +72,9 @@ def purge(
             break
     with transaction(connection):
         erasure.purge_rejects(connection, done, before=texts_before)
-        erasure.sweep(connection, set() if options.keep_training else done.correction_ids)
+        if not options.keep_training:
+            erasure.drop_training(connection, done)
+        erasure.sweep(connection)
     return _result(connection, done, manifests)
 
 

@@ -7,6 +7,7 @@ whatever Python, hash seed or order of insertion; only fields of the manifest th
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
 import tempfile
 from collections import Counter
@@ -30,7 +31,7 @@ _ROUND_TOKENS = 64
 
 def export(connection: sqlite3.Connection, options: ExportOptions) -> dict[str, Any]:
     """Write a data set into a folder; return its manifest. Raises UsageError when the folder is somebody else's."""
-    _check_folder(options.out)
+    earlier = _earlier_files(options.out)
     people = export_rows.population(connection)
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".draftctl-export-", dir=options.out) as name:
@@ -38,29 +39,39 @@ def export(connection: sqlite3.Connection, options: ExportOptions) -> dict[str, 
         made = Made()
         write_rows(connection, options, people, made, folder)
         manifest = _finish(folder, options, FORMATS[options.format], made)
-        _move(folder, options.out)
-    with transaction(connection):
-        export_rows.note_export(
-            connection,
-            dataset_id=manifest["dataset_id"],
-            format_=options.format,
-            engine=manifest["engine"],
-            path=str(options.out.resolve()),
-            manifest=canonical_json(manifest),
-            members=made.kept,
-        )
+        with transaction(connection):  # noted first: a data set that nobody knows of could never be named
+            export_rows.note_export(
+                connection,
+                dataset_id=manifest["dataset_id"],
+                format_=options.format,
+                engine=manifest["engine"],
+                path=str(options.out.resolve()),
+                manifest=canonical_json(manifest),
+                members=made.kept,
+            )
+        _move(folder, options.out, earlier)
     return manifest
 
 
-def _check_folder(out: Path) -> None:
+def _earlier_files(out: Path) -> list[str]:
+    """Return the files of the earlier export in a folder; tidy up what a killed one left. Raises UsageError for any other folder."""
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file, so nothing was exported.", hint="--out names a folder.")
-    there = [entry.name for entry in out.iterdir()] if out.is_dir() else []
-    foreign = [name for name in there if not name.startswith(".draftctl-export-")]
-    if foreign and "manifest.json" not in foreign:
+    for left in out.glob(".draftctl-export-*") if out.is_dir() else ():
+        shutil.rmtree(left)
+    if not out.is_dir() or not any(out.iterdir()):
+        return []
+    try:
+        manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+        names = [str(file["path"]) for file in manifest["files"]]
+        ours = bool(manifest["dataset_id"]) and all(Path(name).name == name for name in names)
+    except (OSError, ValueError, KeyError, TypeError):
+        names, ours = [], False
+    if not ours:
         raise UsageError(
             f"{out} holds files that are no export, so nothing was written over.", hint="Name a new folder for --out."
         )
+    return names
 
 
 def _finish(folder: Path, options: ExportOptions, format_: Format, made: Made) -> dict[str, Any]:
@@ -117,12 +128,10 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _move(folder: Path, out: Path) -> None:
-    """Put the files in place, the manifest last: a folder without one is no export, whenever this ends."""
-    (out / "manifest.json").unlink(missing_ok=True)
-    for entry in out.iterdir():
-        if entry.is_file():
-            entry.unlink()
+def _move(folder: Path, out: Path, earlier: list[str]) -> None:
+    """Put the files in place of an earlier export's, the manifest last: a folder without one is no export, whenever this ends."""
+    for name in ("manifest.json", *earlier):
+        (out / name).unlink(missing_ok=True)
     for path in sorted(folder.iterdir(), key=lambda path: path.name == "manifest.json"):
         reach("export.before_rename")
         with path.open("rb") as file:

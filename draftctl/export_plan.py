@@ -54,6 +54,11 @@ class Sorter:
             return "rejected" if verdict == "rejected" else "no_pair"
         return self._place_of(person)
 
+    def leak(self, shown: frozenset[str]) -> tuple[bool, bool]:
+        """Say of the persons whose corrections a prompt shows: whether one may be in no export, and whether one is of the test split."""
+        places = [self._place_of(person) for person in shown]
+        return any(isinstance(place, str) for place in places), TEST in places
+
     def _place_of(self, person: str) -> int | str:
         """Return where a person is; corrections of one person often follow one another."""
         if person != self._last[0]:

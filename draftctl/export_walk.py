@@ -90,7 +90,8 @@ def write_rows(
     """
     format_ = FORMATS[options.format]
     trains = partial(in_training, salt=options.salt, test_share=options.test_share)
-    place_of = Sorter(people, format_, trains, raw=options.raw).place
+    sorter = Sorter(people, format_, trains, raw=options.raw)
+    place_of, leak = sorter.place, lru_cache(maxsize=4096)(partial(_leak, connection, sorter))
     keep = _Reader(connection, raw=options.raw, salt=options.salt, uses_original=format_.uses_original).keep
     make, check = format_.make, options.check
     duplicates = Duplicates(with_originals=format_.uses_original)
@@ -101,6 +102,9 @@ def write_rows(
         for row in export_rows.walk(connection, people.last_id, options.engine):
             made.input += 1
             place = place_of(*row[:8])
+            if isinstance(place, int):
+                never, test = leak(row[16])
+                place = "example_leaks" if never or (test and place == TRAIN) else place
             if isinstance(place, str):
                 made.dropped[place] += 1
                 continue
@@ -125,6 +129,11 @@ def write_rows(
             else:
                 duplicates.note_test(final, original)
     _take_out(duplicates, made, folder / "train.jsonl")
+
+
+def _leak(connection: sqlite3.Connection, sorter: Sorter, bundle_hash: str | None) -> tuple[bool, bool]:
+    """Say what the examples in the prompts of a bundle would leak; a prompt shows other people's words too."""
+    return sorter.leak(export_rows.shown_persons(connection, bundle_hash)) if bundle_hash else (False, False)
 
 
 @contextmanager
@@ -167,7 +176,7 @@ class _Reader:
 
     def keep(self, row: Row) -> Kept | str:
         """Return a correction with its texts as JSON, or why it has none."""
-        id_, _, verdict, fault, _, _, _, source, draft_id, thread, redactor, _, _, prompt, original, final = row
+        id_, _, verdict, fault, _, _, _, source, draft_id, thread, redactor, _, _, prompt, original, final, _ = row
         if self._raw:
             found = export_rows.raw(self._connection, id_)
             if found is None:

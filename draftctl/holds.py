@@ -71,7 +71,7 @@ HOLDS: dict[str, HoldKind] = {
     ),
     "held_by_person": HoldKind(
         meaning="A person who reviewed it held it back.",
-        next_step="`draftctl reply ID --body TEXT` answers it, `draftctl redraft ID --note TEXT` drafts it anew, `draftctl correct ID --undo` puts it back.",
+        next_step="`draftctl reply ID --body TEXT` answers it, `draftctl redraft ID --note TEXT` drafts it anew, `draftctl correct ID --verdict approved` lets it go after all.",
         reopen=Reopen.PERSON,
     ),
     "internal_error": HoldKind(

@@ -44,7 +44,7 @@ class ActiveTime:
 @dataclass(frozen=True, slots=True)
 class _Done:
     item: Item
-    kind: str
+    correction_id: int | None  # of a verdict; None: a hold, or a requeue
 
 
 @dataclass(slots=True)
@@ -59,6 +59,8 @@ class ReviewSession:
     token: str = field(default_factory=leases_of_review.new_token)
     item: Item | None = None
     tags: set[str] = field(default_factory=set)
+    unsent: str = ""  # what was written for this item and did not go
+    left: dict[str, int] = field(default_factory=dict)  # how many items wait, by status, when this one was shown
     decided: int = 0
     active: ActiveTime = field(init=False)
     _after: tuple[str, int] | None = None
@@ -83,19 +85,18 @@ class ReviewSession:
     def _show(self, item: Item | None) -> None:
         self.item = item
         self.tags = set()
+        self.unsent = ""
+        self.left = reviewing.left(self.connection, self.filters)
         self.active.open()
-
-    @property
-    def left(self) -> dict[str, int]:
-        """Return how many items wait, by status."""
-        return reviewing.left(self.connection, self.filters)
 
     def hits(self, text: str) -> list[tuple[str, str]]:
         """Return what would stop a text from leaving: gate and rule."""
         return self.body_hits(text) if text.strip() else []
 
     def approve(self, *, why: str | None = None) -> Corrected:
-        """Let the draft go as it is; a rejection is overturned with `why`."""
+        """Let go what is shown: the draft, or the person's text where that stands; a rejection is overturned with `why`."""
+        if self.item is not None and self.item.standing == "edited" and self.item.standing_body:
+            return self.edit(self.item.standing_body, note=why)
         return self._judge("approved", note=why, override=why is not None)
 
     def edit(self, text: str, *, note: str | None = None) -> Corrected:
@@ -111,14 +112,14 @@ class ReviewSession:
         item = self._current()
         with transaction(self.connection):
             corrections.hold(self.connection, item.candidate_id, by=self.reviewer, reason=reason, token=self.token)
-        self._count(item, "hold")
+        self._count(item, None)
 
     def requeue(self, note: str | None = None) -> None:
         """Have it drafted anew, as `note` asks."""
         item = self._current()
         with transaction(self.connection):
             people.requeue(self.connection, item.candidate_id, by=self.reviewer, note=note, token=self.token)
-        self._count(item, "requeue")
+        self._count(item, None)
 
     def undo(self) -> Item:
         """Take back the last thing that was done here, and go back to that item."""
@@ -126,8 +127,10 @@ class ReviewSession:
             raise UsageError("There is nothing to take back in this review.")
         last = self._done[-1]
         with transaction(self.connection):
-            if last.kind == "verdict":
-                corrections.undo(self.connection, last.item.draft_id, by=self.reviewer, token=self.token)
+            if last.correction_id is not None:
+                corrections.undo(
+                    self.connection, last.item.draft_id, by=self.reviewer, token=self.token, expected=last.correction_id
+                )
             else:
                 corrections.take_back(self.connection, last.item.candidate_id, by=self.reviewer, token=self.token)
             if self.item is not None:
@@ -165,6 +168,7 @@ class ReviewSession:
         self, verdict: str, *, body: str | None = None, note: str | None = None, override: bool = False
     ) -> Corrected:
         item = self._current()
+        self.unsent = body or self.unsent
         if item.body is None and verdict != "edited":
             raise UsageError("There is no draft here: e writes the answer, n has it drafted anew.")
         self.active.touch()
@@ -185,9 +189,9 @@ class ReviewSession:
             done = take(
                 self.connection, item.candidate_id if item.body is None else item.draft_id, given, self.body_hits
             )
-        self._count(item, "verdict")
+        self._count(item, done.correction_id)
         return done
 
-    def _count(self, item: Item, kind: str) -> None:
-        self._done.append(_Done(item, kind))
+    def _count(self, item: Item, correction_id: int | None) -> None:
+        self._done.append(_Done(item, correction_id))
         self.decided += 1

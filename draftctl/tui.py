@@ -3,6 +3,7 @@
 Every key that decides is committed before the next item is drawn: what has left the screen is in the database.
 """
 
+import sqlite3
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -11,36 +12,21 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.events import Key
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static, TextArea
 
 from draftctl.cli.context import visible
 from draftctl.cli.editor import edited_text
-from draftctl.cli.review_text import KEYS
 from draftctl.corrections import REASON_TAGS
 from draftctl.errors import DraftctlError, UsageError
 from draftctl.review_session import ReviewSession
 from draftctl.store.reviewing import Item
+from draftctl.tui_parts import Help, hold_text, messages_text
 from draftctl.wording import word_diff
 
 NARROW = 60  # columns; below, the keys take two lines
 REFRESH_S = 5.0
 _KEYS_WIDE = "a approve e edit E editor r reject h hold n anew s skip u undo d diff ? keys q"
 _KEYS_NARROW = "a ok  e edit  r no  h hold  n anew\ns skip  u undo  d diff  ? keys  q"
-
-
-class Help(ModalScreen[None]):
-    """The list of keys; any key closes it."""
-
-    def compose(self) -> ComposeResult:
-        """Lay it out."""
-        yield VerticalScroll(Static(Text("\n".join(f" {key:<3} {what}" for key, what in KEYS))), id="help")
-
-    def on_key(self, event: Key) -> None:
-        """Close, unless the key scrolls."""
-        if event.key not in ("up", "down", "pageup", "pagedown"):
-            event.stop()
-            self.dismiss()
 
 
 class ReviewApp(App[None]):
@@ -76,6 +62,7 @@ class ReviewApp(App[None]):
         self._diff = False
         self._unsent = ""  # what was typed for this item and did not go
         self._why: str | None = None
+        self._warned = False
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -99,7 +86,7 @@ class ReviewApp(App[None]):
         self.query_one("#keys", Static).update(self._keys())
 
     def on_key(self, event: Key) -> None:
-        """Do what a key says; while somebody types, keys are letters."""
+        """Do what a key says; while somebody types, keys are letters. A text that is not sent yet is in nobody's way, and is not lost."""
         self._session.active.touch()
         if self._mode != "read" or len(self.screen_stack) > 1:
             return
@@ -107,7 +94,7 @@ class ReviewApp(App[None]):
         if act is not None:
             event.stop()
             self._problem = ""
-            self._try(act)
+            self._try(self._keep_unsent if self._unsent and str(event.character) in "arhnsuq" else act)
         elif event.character and self._tag(event.character):
             self._draw()
 
@@ -130,19 +117,29 @@ class ReviewApp(App[None]):
         """Do something; what cannot be done is said below the draft, and nothing is lost."""
         try:
             act()
-        except DraftctlError as error:
-            self._problem = f"{error.message} {error.hint}".rstrip()
+        except (DraftctlError, sqlite3.Error) as error:
+            self._problem = (
+                f"{error.message} {error.hint}".rstrip()
+                if isinstance(error, DraftctlError)
+                else f"the database: {error}"
+            )
             self._draw()
 
     # what the keys do
 
+    def _keep_unsent(self) -> None:
+        raise UsageError("Your text is not sent yet: e goes on with it, Esc drops it.")
+
     def _approve(self) -> None:
         if self._overturns():
-            self._ask(
-                "approve", "It was rejected. Why let it go?", lambda why: self._after(self._session.approve(why=why))
-            )
+            self._ask("approve", "It was rejected. Why let it go?", self._approve_because)
             return
         self._after(self._session.approve())
+
+    def _approve_because(self, why: str) -> None:
+        if not why:
+            raise UsageError("A rejection is overturned only with a reason.")
+        self._after(self._session.approve(why=why))
 
     def _overturns(self) -> bool:
         item = self._session.item
@@ -176,6 +173,8 @@ class ReviewApp(App[None]):
         self._after(self._session.edit(text, note=self._why))
 
     def _send_because(self, text: str, why: str) -> None:
+        if not why:
+            raise UsageError("A rejection is overturned only with a reason. Your text is kept: e goes on with it.")
         self._why = why
         self._send(text)
 
@@ -183,7 +182,9 @@ class ReviewApp(App[None]):
         if self._session.tags:
             self._after(self._session.reject())
         else:
-            self._ask("reject", "Why? (1-9 or words)", lambda why: self._after(self._session.reject(why or None)))
+            self._ask(
+                "reject", "Why? 1-9 or words, then Enter", lambda why: self._after(self._session.reject(why or None))
+            )
 
     def _hold(self, why: str) -> None:
         if not why:
@@ -242,23 +243,35 @@ class ReviewApp(App[None]):
             self._try(lambda: self._send(self.query_one("#editor", TextArea).text))
 
     def action_leave(self) -> None:
-        """Leave the editor or the question; what was typed is there again at the next `e`."""
+        """Leave the editor or the question and keep what was typed; while reading, drop a text that was not sent."""
         if len(self.screen_stack) > 1:
             self.pop_screen()
             return
+        item = self._session.item
         if self._mode == "edit":
-            self._unsent = self.query_one("#editor", TextArea).text
+            typed = self.query_one("#editor", TextArea).text
+            self._unsent = typed if item and typed.strip() != (item.standing_body or item.body or "").strip() else ""
+        elif self._mode == "read":
+            self._unsent = ""
+        self._problem = ""
         self._read()
         self._draw()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Take the answer to a question."""
-        self._answer(event.value.strip())
+    async def action_quit(self) -> None:
+        """Stop; a text that is not sent yet is kept once more before it goes."""
+        if self._mode == "edit":
+            self.action_leave()
+        if self._unsent and not self._warned:
+            self._warned = True
+            self._problem = "Your text is not sent yet: e goes on with it, Ctrl-C once more leaves it."
+            self._draw()
+            return
+        self.exit()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Take one digit as the reason of a rejection: `r` and `4`, and it is said."""
-        if self._mode == "ask" and self._kind == "reject" and self._tag(event.value):
-            self._answer("")
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Take the answer to a question; a digit alone is a reason of the list."""
+        text = event.value.strip()
+        self._answer("" if self._kind == "reject" and self._tag(text) else text)
 
     def on_text_area_changed(self) -> None:
         """Say what would stop the text, as it is typed."""
@@ -295,8 +308,11 @@ class ReviewApp(App[None]):
 
     def _refresh(self) -> None:
         before = self._session.item
-        if before is not None and self._session.refresh() != before:
-            self._draw()
+        try:
+            if before is not None and self._session.refresh() != before:
+                self._draw()
+        except (DraftctlError, sqlite3.Error):
+            return  # it is looked at again in a moment
 
     def _draw(self, *, whole: bool = False) -> None:
         item = self._session.item
@@ -305,7 +321,7 @@ class ReviewApp(App[None]):
         self.query_one("#gates", Static).update(self._gates(item))
         self.query_one("#keys", Static).update(self._keys())
         if whole:
-            self.query_one("#messages", Static).update(_messages(item))
+            self.query_one("#messages", Static).update(messages_text(item))
             self.query_one("#thread", VerticalScroll).scroll_end(animate=False)
 
     def _head(self, item: Item | None) -> Text:
@@ -322,13 +338,17 @@ class ReviewApp(App[None]):
     def _draft(self, item: Item | None) -> Text:
         if item is None:
             return Text("")
-        if item.body is None:
-            return _hold_text(item)
+        if item.body is None and not self._unsent:
+            return hold_text(item)
         yours = self._unsent or item.standing_body
-        if self._diff and yours:
+        if self._unsent and not self._diff:
+            return Text("yours, not sent  ", style="bold yellow").append(
+                visible(self._unsent), style="not bold default"
+            )
+        if self._diff and yours and item.body:
             return word_diff(visible(item.body), visible(yours))
-        text = Text("draft ", style="dim").append(visible(item.standing_body or item.body), style="not dim")
-        return Text("\n").join((_hold_text(item), text)) if item.hold_reason else text
+        text = Text("draft ", style="dim").append(visible(item.standing_body or item.body or ""), style="not dim")
+        return Text("\n").join((hold_text(item), text)) if item.hold_reason else text
 
     def _gates(self, item: Item | None) -> Text:
         if self._problem:
@@ -358,18 +378,3 @@ class ReviewApp(App[None]):
         if self._mode == "ask":
             return Text("Enter takes it · Esc goes back")
         return Text(_KEYS_WIDE if self.size.width >= len(_KEYS_WIDE) + 2 else _KEYS_NARROW)
-
-
-def _messages(item: Item | None) -> Text:
-    lines = Text()
-    for message in item.messages if item else ():
-        theirs = message.role == "prospect"
-        lines.append("them  " if theirs else "us    ", style="bold" if theirs else "dim")
-        lines.append(visible(message.text) + "\n", style="" if theirs else "dim")
-    return lines
-
-
-def _hold_text(item: Item) -> Text:
-    text = Text(f"held, {item.hold_reason}: ", style="bold yellow")
-    text.append(visible(f"{item.meaning} {item.hold_detail or ''}".rstrip()), style="not bold")
-    return text.append(f"\nnext: {visible(item.next_step)}", style="dim not bold")

@@ -12,6 +12,7 @@ cli.main
 cli.upkeep
 cli.demo cli.review
 tui cli.plain_review
+tui_parts
 cli.review_text cli.editor
 cli.drafting cli.versions cli.pinning cli.cron cli.forecast cli.exporting cli.erasing cli.reporting
 cli.gpu

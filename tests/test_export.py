@@ -25,7 +25,9 @@ PLANTED = (
     "call 416-555-0123", "(416) 555 0199", "+44 20 7946 0958", "4165550123", "4.1.6.5.5.5.0.1.2.3", "four one six five five five oh one two three",
     "７１６ ５５５ ０１２３", "sam.h@example.com", "sam at gmail dot com", "sam (at) example (dot) org", "@sunny_dave", "insta: foo_bar",
     "my snap is sunny.dave22", "telegram t.me/sunny", "www.sunny.example", "https://example.com/sunny", "kik sunny_d22", "12 Oak Street, apt 4",
-    "123-45-6789", "4\u200b16\u200b5550123",
+    "123-45-6789", "4\u200b16\u200b5550123", "06.12.34.56.78", "415 555 oh one two three", "612 then 345 then 67", "bobby_b on snap",
+    "Rue de Rivoli 12", "insta name bobbyboy", "my snap bobbyb", "bob#1234 on discord", "bobs-page dot com", "johnsmith gmail",
+    "bob{at}mail{dot}de", "john dot smith at gmail dot com",
 )  # fmt: skip
 WORDS = [
     "amber",
@@ -63,7 +65,7 @@ WORDS = [
 ]
 HARMLESS = (
     "see you friday at 8:30", "between 7 and 9 works", "on 2026-11-25 or 26/11/2026", "the 12th of may, 2027", "i am 34, 180 cm", "room for two",
-    "insta is fine for me", "it takes 20 minutes", "line up at the door", "Nov 25 at 20:15",
+    "insta is fine for me", "at 8.30 on 12.05.2026", "one or two days, three nights", "it takes 20 minutes", "line up at the door", "Nov 25 at 20:15",
 )  # fmt: skip
 
 
@@ -261,13 +263,18 @@ def test_purge_keeps_what_trains_if_asked(workspace: Workspace) -> None:
     after = export(workspace, out="after")
     assert after["dataset_id"] == before["dataset_id"]
     assert workspace.json("audit", "verify")["ok"]
+    assert workspace.json("forget", "t4", "--yes")["exports"]
+    assert export(workspace, out="less")["dropped"]["erased"] == 1
     assert workspace.json("purge", "--older-than", "0d")["candidates"] == 0
+    assert export(workspace, out="none")["counts"]["kept"] == 0
     assert not workspace.rows("SELECT 1 FROM candidates WHERE instr(payload, 'friday')")
 
 
 def test_think_steps_go_first_and_the_trail_still_verifies(workspace: Workspace) -> None:
     with PlayedServer(BUILD) as server:
         draft_chains(workspace, inbound(50), server)
+    assert workspace.json("purge", "--think-older-than", "0d")["think_steps_of"] == 0  # a person may still judge it
+    workspace.ok("hold", "c50", "--reason", "she called")
     done = workspace.json("purge", "--think-older-than", "0d")
     assert done["think_steps_of"] == 1
     steps = workspace.rows(
@@ -371,6 +378,11 @@ def test_a_foreign_folder_is_left_alone_and_a_kill_leaves_no_half_export(workspa
     (folder / "README.md").write_text("mine")
     done = workspace.run("export-corrections", "--engine", "all", "--format", "sft", "--out", str(folder))
     assert done.returncode == 2
+    assert (folder / "README.md").read_text() == "mine"
+    (folder / "manifest.json").write_text('{"my": 1}')
+    assert (
+        workspace.run("export-corrections", "--engine", "all", "--format", "sft", "--out", str(folder)).returncode == 2
+    )
     assert (folder / "README.md").read_text() == "mine"
     out = str(workspace.root / "out")
     for n in range(1, 6):

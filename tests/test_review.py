@@ -184,6 +184,40 @@ def test_two_reviewers_never_see_the_same_item(session: ReviewSession, inbox: Wo
     other.connection.close()
 
 
+def test_undo_takes_back_nobody_elses_word(session: ReviewSession, inbox: Workspace) -> None:
+    session.next()
+    session.approve()
+    inbox.ok("correct", "c0", "--verdict", "rejected", "--author", "bob")
+    with pytest.raises(UsageError, match="decided meanwhile: rejected by bob"):
+        session.undo()
+    assert _status(session, "c0") == "rejected"
+
+
+def test_what_is_shown_is_what_goes(session: ReviewSession) -> None:
+    """An edit that stands is what the screen shows, so it is what `a` lets go."""
+    session.next()
+    session.edit("My own words.")
+    session.filters, session._after = Filters(statuses=("approved",)), None
+    session.next()
+    session.hold("not yet")
+    session.filters, session._after = Filters(statuses=("held",), reason="held_by_person"), None
+    session.next()
+    session.approve()
+    assert _rows(session, "SELECT body FROM outbox WHERE status = 'pending'") == [{"body": "My own words."}]
+
+
+def test_a_withdrawn_text_does_not_leave_after_a_crash(inbox: Workspace) -> None:
+    inbox.ok("correct", "c0", "--verdict", "approved")
+    inbox.run("dispatch", "--to", "file:out.jsonl", DRAFTCTL_FAILPOINT="dispatch.after_intent")
+    draft_id = inbox.one("SELECT id FROM drafts WHERE candidate_id = 'c0'")
+    said = json.dumps({"draft_id": draft_id, "verdict": "rejected", "note": "no"})
+    inbox.ok("correct", "--import", "-", stdin=said)
+    inbox.ok("dispatch", "--to", "file:out.jsonl")
+    assert not (inbox.root / "out.jsonl").read_text()
+    assert inbox.one("SELECT status FROM candidates WHERE id = 'c0'") == "rejected"
+    assert inbox.json("audit", "verify")["ok"]
+
+
 def test_what_was_decided_meanwhile_is_not_decided_again(session: ReviewSession, inbox: Workspace) -> None:
     item = session.next()
     assert item is not None
@@ -310,7 +344,9 @@ def press(
 
 
 def test_the_keyboard_alone_reviews_everything(session: ReviewSession) -> None:
-    press(session, "a", "4", "a", "r", "2", "r", "n", "o", "enter", "s", "e", "ctrl+s", "e", *"Write.", "ctrl+s")
+    press(
+        session, "a", "4", "a", "r", "2", "enter", "r", "n", "o", "enter", "s", "e", "ctrl+s", "e", *"Write.", "ctrl+s"
+    )
     rows = _rows(session, "SELECT candidate_id, verdict, body, tags, note FROM prospect_corrections ORDER BY id")
     assert [(row["candidate_id"], row["verdict"]) for row in rows] == [
         ("c0", "approved"),
@@ -343,6 +379,15 @@ def test_what_was_typed_is_never_lost(session: ReviewSession) -> None:
         assert "and more" in app.query_one("#editor").text  # type: ignore[attr-defined]
 
     press(session, "e", *" and more", "escape", "e", look=look)
+    assert not _rows(session, "SELECT 1 FROM prospect_corrections")
+
+
+def test_a_text_that_is_not_sent_is_in_the_way_of_every_other_key(session: ReviewSession) -> None:
+    def look(app: ReviewApp) -> None:
+        assert "not sent yet" in app._problem
+        assert "and more" in str(app.query_one("#draft").render())
+
+    press(session, "e", *" and more", "escape", "a", "s", "r", look=look)
     assert not _rows(session, "SELECT 1 FROM prospect_corrections")
 
 

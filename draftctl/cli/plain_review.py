@@ -13,6 +13,7 @@ from draftctl.errors import UsageError
 
 if TYPE_CHECKING:
     from draftctl.review_session import ReviewSession
+    from draftctl.store.corrections import Corrected
 
 
 def plain_review(session: "ReviewSession", console: Console | None = None) -> None:
@@ -44,6 +45,8 @@ def _decide(session: "ReviewSession", console: Console) -> bool:
         try:
             if _act(session, console, key):
                 return True
+        except (EOFError, KeyboardInterrupt):
+            console.print("  Not done.")
         except UsageError as error:
             console.print(f"  {error.message} {error.hint}".rstrip())
 
@@ -77,12 +80,13 @@ def _decided(session: "ReviewSession", key: str, ask: Callable[[str], str]) -> N
         case "a":
             session.approve(why=ask("It was rejected. Why let it go?") if overturned else None)
         case "e":
+            typed = ask("Your text (empty: the last one that did not go):" if session.unsent else "Your text:")
             _say_stopped(
-                session.edit(ask("Your text:"), note=ask("It was rejected. Why?") if overturned else None).hits
+                session.edit(typed or session.unsent, note=ask("It was rejected. Why?") if overturned else None)
             )
         case "E":
-            text = edited_text((item.standing_body or item.body or "") if item else "")
-            _say_stopped(session.edit(text, note=ask("It was rejected. Why?") if overturned else None).hits)
+            text = edited_text(session.unsent or (item.standing_body or item.body or "" if item else ""))
+            _say_stopped(session.edit(text, note=ask("It was rejected. Why?") if overturned else None))
         case "r":
             session.reject(ask("Why?"))
         case "h":
@@ -97,6 +101,7 @@ def _asking(console: Console) -> Callable[[str], str]:
     return lambda question: console.input(f"  {question} ").strip()
 
 
-def _say_stopped(hits: tuple[str, ...]) -> None:
-    if hits:
-        narrate(f"  Your text is kept and not released: stopped by {', '.join(hits)}.")
+def _say_stopped(done: "Corrected") -> None:
+    if done.stopped_by:
+        why = ", ".join(done.hits) or "a newer message has come"
+        narrate(f"  Your text is kept and not released: {why}.")

@@ -9,6 +9,7 @@ _DROPPED = {
     "breaks_rule": "the person's text breaks a rule of the house (a price, a service, ...)",
     "duplicate": "the same message with the same reply stands in the test split",
     "erased": "its texts were erased",
+    "example_leaks": "its prompt shows somebody of the test split, or somebody who was flagged",
     "flagged_person": "the person was flagged at some time (minor, coercion, self-harm, a threat)",
     "no_pair": "the draft was right as it was, so there is no better and worse",
     "no_prompt": "no prompt of the draft step is there",

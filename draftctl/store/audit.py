@@ -30,7 +30,7 @@ _CHAIN = (
 # What a review adds to a correction's digest: a row from before keeps the digest that it always had.
 _KNOWN = (
     "CASE WHEN d.scope IS NULL THEN d.author ELSE json_array(d.author, d.person_id, d.inbound, d.prompt_hash, d.bundle_hash, d.stopped_by, "
-    "d.undoes, d.active_ms, d.created_at, (SELECT json_array(t.prompt, t.inbound, t.original, t.final) FROM training_texts t "
+    "d.undoes, d.active_ms, d.created_at, d.engine_id, d.template_key, (SELECT json_array(t.prompt, t.inbound, t.original, t.final, t.residual) FROM training_texts t "
     "WHERE t.correction_id = d.id)) END"
 )
 _VOUCHED = {

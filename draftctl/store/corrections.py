@@ -112,7 +112,6 @@ def _take(
     body = {"approved": draft["body"], "edited": clean(verdict.body or ""), "rejected": None}[verdict.verdict]
     hits = body_hits(body) if body else []
     stopped_by = f"gate:{hits[0][0]}" if hits else late
-    before_hits = body_hits(draft["body"]) if draft["body"] and verdict.verdict == "edited" else []
     row_id = _insert(
         connection,
         draft,
@@ -120,11 +119,10 @@ def _take(
         verdict,
         body=body,
         stopped_by=stopped_by,
-        stopped_before=f"gate:{before_hits[0][0]}" if before_hits else None,
     )
     few_shot.settle(connection, draft["id"], row_id if body and not hits else None)
     _record(connection, candidate, draft, row_id, verdict.author, Finding(kind="review", outcome=verdict.verdict, reason=stopped_by or "", detail=f"by {verdict.author}"))  # fmt: skip
-    if late is None:
+    if late is None and _is_current(connection, draft, candidate):
         _apply(connection, draft, candidate, verdict, body if not stopped_by else None, row_id)
     leases_of_review.drop(connection, candidate["id"])
     reach("correct.in_transaction")
@@ -136,6 +134,12 @@ def _take(
         stopped_by=stopped_by,
         hits=tuple(f"gate:{name} (rule {rule})" for name, rule in hits),
     )
+
+
+def _is_current(connection: sqlite3.Connection, draft: sqlite3.Row, candidate: sqlite3.Row) -> bool:
+    """Say whether a verdict on this draft decides about its candidate: there is no newer draft, and none is asked for."""
+    newest = newest_draft(connection, candidate["id"])
+    return newest is not None and newest["id"] == draft["id"] and candidate["status"] != "waiting"
 
 
 def _apply(
@@ -158,7 +162,9 @@ def _apply(
         release(connection, draft, candidate, body, row_id, verdict.author)
 
 
-def undo(connection: sqlite3.Connection, word: str, *, by: str, token: str | None = None) -> Corrected:
+def undo(
+    connection: sqlite3.Connection, word: str, *, by: str, token: str | None = None, expected: int | None = None
+) -> Corrected:
     """Withdraw the last verdict on a draft, as a row of its own; what stood before it stands again.
 
     Raises UsageError when nothing stands, or the text has left already.
@@ -168,6 +174,10 @@ def undo(connection: sqlite3.Connection, word: str, *, by: str, token: str | Non
     last = standing_row(connection, draft["id"])
     if last is None:
         raise UsageError(f"{draft['id']} has no verdict to take back.")
+    if expected not in (None, last["id"]):
+        raise UsageError(f"{draft['id']} was decided meanwhile: {last['verdict']} by {last['author']}.")
+    if candidate["status"] == "drafting":
+        raise UsageError(f"{candidate['id']} is being drafted right now.", hint="Look at what comes of it.")
     leases_of_review.check(connection, candidate["id"], token=token, author=by)
     _refuse_left(connection, draft, candidate)
     taken_back = Verdict(verdict="undone", author=by)
@@ -176,7 +186,8 @@ def undo(connection: sqlite3.Connection, word: str, *, by: str, token: str | Non
     usable = before is not None and before["body"] and not str(before["stopped_by"]).startswith("gate:")
     few_shot.settle(connection, draft["id"], before["id"] if before is not None and usable else None)
     _record(connection, candidate, draft, row_id, by, Finding(kind="review", outcome="undone", detail=f"by {by}"))
-    restand(connection, candidate)
+    if _is_current(connection, draft, candidate):
+        restand(connection, candidate)
     return Corrected(
         correction_id=row_id, draft_id=draft["id"], candidate_id=candidate["id"], verdict="undone", stopped_by=None
     )
@@ -193,6 +204,9 @@ def _refuse(
 
     What a person wrote is never lost: an edit that came too late is still a lesson, and so is every line of an import.
     """
+    _check_texts(verdict)
+    if candidate["erased_at"] is not None:
+        raise UsageError(f"{draft['id']}: its texts were erased on {candidate['erased_at'][:10]}.")
     if verdict.import_key is not None and (candidate["status"] == "sent" or leaving(connection, candidate["id"])):
         return "sent"
     _refuse_left(connection, draft, candidate)
@@ -203,7 +217,6 @@ def _refuse(
     overturns = last is not None and last["verdict"] == "rejected" and verdict.verdict != "rejected"
     if overturns and not (verdict.override and (verdict.note or "").strip()):
         raise UsageError(f"{draft['id']} was rejected.", hint="--override with --note WHY overturns a rejection.")
-    _check_texts(verdict)
     if verdict.verdict != "rejected":
         reason = why_unsendable(connection, draft, candidate)
         if reason == "stale" and (verdict.verdict == "edited" or verdict.import_key is not None):
@@ -241,7 +254,6 @@ def _insert(
     *,
     body: str | None,
     stopped_by: str | None,
-    stopped_before: str | None = None,
     undoes: int | None = None,
 ) -> int:
     """Append a row with all that the draft knows, and what training reads of it."""
@@ -252,7 +264,7 @@ def _insert(
         **{name: candidate[name] for name in ("person_id", "archetype", "state")},
         "draft_id": draft["id"], "verdict": verdict.verdict, "original": draft["body"], "body": body,
         "tags": canonical_json(sorted(set(verdict.tags))), "note": verdict.note, "author": verdict.author,
-        "stopped_by": stopped_by, "stopped_before": stopped_before, "undoes": undoes,
+        "stopped_by": stopped_by, "undoes": undoes,
         "inbound": clean(value.inbound[-1]), "prompt_hash": prompt.hashed if prompt else None, "edit_share": edit_share(draft["body"], body),
         "scope": scope_tokens(draft["template_key"], candidate["archetype"], candidate["state"]),
         "opened_at": verdict.opened_at, "active_ms": verdict.active_ms, "import_key": verdict.import_key,

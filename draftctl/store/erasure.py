@@ -14,8 +14,8 @@ from draftctl.store import audit, few_shot
 from draftctl.store.db import utc_now
 from draftctl.store.export_rows import members
 from draftctl.store.persons import SAME
+from draftctl.store.standing import ERASED
 
-ERASED = "[erased]"
 _PAYLOAD = {"messages": [{"role": "prospect", "text": ERASED}], "atoms": {}}
 _HEAD_CHARS = len('[{"role":"user","content":"') + len(MARK)
 
@@ -43,7 +43,11 @@ def names_of(connection: sqlite3.Connection, person_id: str) -> list[str]:
     """Return the ids that a person and their threads go by."""
     known = [row[0] for row in connection.execute(SAME, (person_id,))]
     threads = connection.execute(f"SELECT DISTINCT thread_id FROM candidates WHERE person_id IN ({SAME})", (person_id,))
-    return [*known, *(row[0] for row in threads)]
+    drafts = connection.execute(
+        f"SELECT id FROM drafts WHERE candidate_id IN (SELECT id FROM candidates WHERE person_id IN ({SAME}))",
+        (person_id,),
+    )
+    return [*known, *(row[0] for row in threads), *(row[0] for row in drafts)]
 
 
 def old_candidates(connection: sqlite3.Connection, before: str, limit: int) -> list[str]:
@@ -81,8 +85,22 @@ def _erase_correction(connection: sqlite3.Connection, id_: int, now: str, *, kee
         "UPDATE prospect_corrections SET erased_at = ?, original = NULL, body = NULL, inbound = NULL, note = NULL WHERE id = ?",
         (now, id_),
     )
-    if not keep_training:
+    if keep_training:
+        connection.execute("UPDATE training_texts SET names = '[]' WHERE correction_id = ?", (id_,))
+    else:
         connection.execute("DELETE FROM training_texts WHERE correction_id = ?", (id_,))
+
+
+def drop_training(connection: sqlite3.Connection, done: Erased, *, person_id: str | None = None) -> None:
+    """Remove the redacted copies that an earlier purge left: of a person, or of everything whose texts are gone."""
+    if person_id is not None:
+        query = f"SELECT id FROM prospect_corrections WHERE person_id IN ({SAME})"
+        ids = [row[0] for row in connection.execute(query, (person_id,))]
+    else:
+        query = "SELECT k.id FROM prospect_corrections k JOIN training_texts t ON t.correction_id = k.id WHERE k.erased_at IS NOT NULL"
+        ids = [row[0] for row in connection.execute(query)]
+    connection.executemany("DELETE FROM training_texts WHERE correction_id = ?", [(id_,) for id_ in ids])
+    done.correction_ids.update(ids)
 
 
 def _erase_candidate(connection: sqlite3.Connection, id_: str, now: str) -> None:
@@ -113,9 +131,9 @@ def _erase_candidate(connection: sqlite3.Connection, id_: str, now: str) -> None
 
 
 def purge_steps(connection: sqlite3.Connection, before: str, limit: int, done: Erased, *, by: str) -> int:
-    """Erase the think steps of some drafts that were made before a time and that nobody gave a verdict on; return how many."""
+    """Erase the think steps of some drafts that were made before a time, got no verdict and wait for none; return how many."""
     rows = connection.execute(
-        "SELECT d.id FROM drafts d WHERE d.created_at < ? AND d.erased_at IS NULL AND d.workflow_id IS NOT NULL AND EXISTS "
+        "SELECT d.id FROM drafts d JOIN candidates c ON c.id = d.candidate_id AND c.status NOT IN ('drafted', 'approved') WHERE d.created_at < ? AND d.erased_at IS NULL AND d.workflow_id IS NOT NULL AND EXISTS "
         "(SELECT 1 FROM draft_steps s WHERE s.draft_id = d.id AND s.purged_at IS NULL) AND NOT EXISTS "
         "(SELECT 1 FROM prospect_corrections k WHERE k.draft_id = d.id) ORDER BY d.seq LIMIT ?",
         (before, limit),
@@ -142,8 +160,18 @@ def purge_rejects(
         ).rowcount
 
 
-def sweep(connection: sqlite3.Connection, correction_ids: Iterable[int]) -> int:
-    """Remove the parts of prompts that nothing needs, and those that showed an erased correction as an example; return how many."""
+def sweep(connection: sqlite3.Connection) -> None:
+    """Remove the parts of prompts that nothing needs, and those that showed an erased correction as an example.
+
+    Also the words that the few-shot index still keeps of what was taken out of it.
+    """
+    erased = {
+        row[0]
+        for row in connection.execute(
+            "SELECT id FROM prospect_corrections k WHERE erased_at IS NOT NULL AND NOT EXISTS "
+            "(SELECT 1 FROM training_texts t WHERE t.correction_id = k.id)"
+        )
+    }
     connection.execute("CREATE TEMP TABLE alive (sha256 TEXT PRIMARY KEY) WITHOUT ROWID")
     connection.execute(
         "INSERT OR IGNORE INTO alive SELECT piece.value FROM draft_steps s, json_each(s.messages) message, "
@@ -156,11 +184,11 @@ def sweep(connection: sqlite3.Connection, correction_ids: Iterable[int]) -> int:
         "INSERT OR IGNORE INTO alive SELECT substr(prompt, instr(prompt, ?1) + ?2, 64) FROM training_texts WHERE instr(prompt, ?1) BETWEEN 1 AND ?3",
         (MARK, len(MARK), _HEAD_CHARS),
     )
-    for sha256 in _shown(connection, set(correction_ids)):
+    for sha256 in _shown(connection, erased):
         connection.execute("DELETE FROM alive WHERE sha256 = ?", (sha256,))
-    removed = connection.execute("DELETE FROM blobs WHERE sha256 NOT IN (SELECT sha256 FROM alive)").rowcount
+    connection.execute("DELETE FROM blobs WHERE sha256 NOT IN (SELECT sha256 FROM alive)")
     connection.execute("DROP TABLE alive")
-    return removed
+    connection.execute("INSERT INTO few_shot (few_shot) VALUES ('optimize')")
 
 
 def _shown(connection: sqlite3.Connection, correction_ids: set[int]) -> set[str]:

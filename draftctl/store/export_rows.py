@@ -23,7 +23,7 @@ _PAGE = 1000
 _ROWS = (
     "SELECT k.id, k.person_id, k.verdict, instr(k.tags, 'not-model-fault') = 0, k.stopped_by, CASE WHEN t.prompt IS NULL THEN k.erased_at END, t.residual, "
     "k.engine_id || char(31) || coalesce(k.workflow_id || '@' || k.workflow_version, '') || char(31) || coalesce(k.template_key, ''), "
-    "k.draft_id, k.thread_id, t.redactor, t.original_key, t.final_key, CAST(t.prompt AS BLOB), t.original, t.final "
+    "k.draft_id, k.thread_id, t.redactor, t.original_key, t.final_key, CAST(t.prompt AS BLOB), t.original, t.final, k.bundle_hash "
     "FROM prospect_corrections k LEFT JOIN training_texts t ON t.correction_id = k.id "
     "WHERE k.id > ?1 AND k.id <= ?2 AND (?3 IS NULL OR k.engine_id = ?3) ORDER BY k.id LIMIT ?4"
 )
@@ -52,6 +52,7 @@ class Row(NamedTuple):
     prompt: bytes | None
     original: str | None
     final: str | None
+    bundle_hash: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,15 @@ def for_redaction(connection: sqlite3.Connection, correction_id: int) -> tuple[s
     return row["inbound"], json.loads(row["names"])
 
 
+def shown_persons(connection: sqlite3.Connection, bundle_hash: str) -> frozenset[str]:
+    """Return whose corrections stood as examples in the prompts of a bundle."""
+    row = connection.execute("SELECT members FROM bundles WHERE bundle_hash = ?", (bundle_hash,)).fetchone()
+    ids = [int(key) for kind, key, _ in json.loads(row["members"]) if kind == "example"] if row else []
+    marks = ", ".join("?" * len(ids))
+    rows = connection.execute(f"SELECT person_id FROM prospect_corrections WHERE id IN ({marks})", ids)
+    return frozenset(row[0] for row in rows)
+
+
 def blob(connection: sqlite3.Connection, sha256: str) -> str | None:
     """Return a stored text by its hash; None where it was erased."""
     row = connection.execute("SELECT content FROM blobs WHERE sha256 = ?", (sha256,)).fetchone()
@@ -137,7 +147,7 @@ def note_export(
     """Note which corrections an export holds, so that it can be named when one of them has to go."""
     packed = zlib.compress(array("I", members).tobytes(), 1)
     connection.execute(
-        "INSERT INTO exports VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (dataset_id) DO UPDATE SET path = excluded.path, "
+        "INSERT INTO exports VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (dataset_id, path) DO UPDATE SET "
         "created_at = excluded.created_at, members = excluded.members, manifest = excluded.manifest",
         (dataset_id, format_, engine, path, manifest, packed, utc_now()),
     )

@@ -64,13 +64,21 @@ class FewShot:
             return ()
         fields = {"templateKey": template_key, "archetype": candidate.archetype or "", "state": candidate.state or ""}
         key = (workflow.id, *(fields[name] for name in rule.match))
-        if key not in self._sets:
+        if key not in self._sets or not self._all_there(self._sets[key]):
             self._sets[key] = self._choose(rule, fields, candidate)
         return tuple(
             example
             for example in self._sets[key]
             if example.thread_id != candidate.thread_id and candidate.person_id not in example.persons
         )
+
+    def _all_there(self, examples: Sequence[Example]) -> bool:
+        """Say whether all of a set still may be shown: a long run must not show what was forgotten or taken back meanwhile."""
+        ids = [example.correction_id for example in examples]
+        marks = ", ".join("?" * len(ids))
+        there = self._connection.execute(f"SELECT count(*) FROM few_shot_pool WHERE correction_id IN ({marks})", ids)
+        flagged = any(ever_flagged(self._connection, person) for example in examples for person in example.persons)
+        return bool(there.fetchone()[0] == len(ids)) and not flagged
 
     def _choose(self, rule: ExamplesRule, fields: dict[str, str], candidate: Candidate) -> tuple[Example, ...]:
         if any(not fields[name] for name in rule.match):

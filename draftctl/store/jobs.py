@@ -128,7 +128,7 @@ def _claim_of(connection: sqlite3.Connection, row: sqlite3.Row) -> Claim:
 
 
 def _redraft(connection: sqlite3.Connection, row: sqlite3.Row) -> Redraft:
-    """Return what a person asked for: about the text that stood when they did, the edited one if it was."""
+    """Return what a person asked for: about the draft that stood when they did."""
     draft = connection.execute("SELECT body FROM drafts WHERE id = ?", (row["redraft_of"],)).fetchone()
     return Redraft(note=row["redraft_note"], body=draft["body"] if draft else None)
 

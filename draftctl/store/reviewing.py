@@ -89,8 +89,8 @@ def _rows_of(
     key, seq = after or ("", 0)
     order, beyond = {
         "oldest": ("c.seq", "c.seq > :seq"),
-        "newest": ("c.seq DESC", "(:seq = 0 OR c.seq < :seq)"),
-        "key": ("c.template_key, c.seq", "(coalesce(c.template_key, ''), c.seq) > (:key, :seq)"),
+        "newest": ("c.seq DESC", "c.seq < :seq" if after else "true"),
+        "key": ("c.template_key, c.seq", "(c.template_key, c.seq) > (:key, :seq)" if after else "true"),
     }[filters.sort]
     wanted = ["c.status = :status", beyond]
     if filters.template_key:  # the draft's: a line may name its note otherwise

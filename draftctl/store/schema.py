@@ -211,7 +211,7 @@ CREATE TABLE corrections_new (
   verdict TEXT NOT NULL CHECK (verdict IN ('approved', 'edited', 'rejected', 'undone')),
   original TEXT, body TEXT,
   tags TEXT NOT NULL DEFAULT '[]', note TEXT, author TEXT NOT NULL,
-  stopped_by TEXT, stopped_before TEXT, undoes INTEGER,
+  stopped_by TEXT, undoes INTEGER,
   inbound TEXT, prompt_hash TEXT, edit_share REAL, scope TEXT,
   opened_at TEXT, active_ms INTEGER,
   import_key TEXT UNIQUE, erased_at TEXT,
@@ -248,7 +248,6 @@ CREATE TABLE few_shot_pool (correction_id INTEGER PRIMARY KEY, draft_id TEXT NOT
 CREATE VIRTUAL TABLE few_shot USING fts5 (
   scope, inbound, body, content = 'prospect_corrections', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'
 );
-CREATE VIRTUAL TABLE few_shot_words USING fts5vocab ('few_shot', 'row');
 
 CREATE TABLE review_leases (
   candidate_id TEXT PRIMARY KEY, token TEXT NOT NULL, reviewer TEXT NOT NULL, until TEXT NOT NULL
@@ -256,8 +255,8 @@ CREATE TABLE review_leases (
 CREATE INDEX review_leases_by_token ON review_leases (token);
 
 CREATE TABLE exports (
-  dataset_id TEXT PRIMARY KEY, format TEXT NOT NULL, engine TEXT NOT NULL, path TEXT NOT NULL, manifest TEXT NOT NULL,
-  members BLOB NOT NULL, created_at TEXT NOT NULL
+  dataset_id TEXT NOT NULL, format TEXT NOT NULL, engine TEXT NOT NULL, path TEXT NOT NULL, manifest TEXT NOT NULL,
+  members BLOB NOT NULL, created_at TEXT NOT NULL, PRIMARY KEY (dataset_id, path)
 );
 
 CREATE INDEX candidates_to_review ON candidates (status, template_key, seq);

@@ -11,6 +11,8 @@ from draftctl.store.db import utc_now
 from draftctl.store.jobs import is_newest_of_thread
 from draftctl.store.persons import person
 
+ERASED = "[erased]"  # stands where a text stood
+
 
 def find_draft(connection: sqlite3.Connection, word: str) -> sqlite3.Row:
     """Return the draft that a person means: its id, the start of it, or its candidate's id (then the newest).
