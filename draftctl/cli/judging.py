@@ -185,7 +185,10 @@ def _print(done: "Corrected", *, as_json: bool) -> None:
         emit(_value(done), as_json=True, text="")
     narrate(f"draftctl: {done.draft_id}: your text is kept (`draftctl show {done.draft_id}`), but it is not released.")
     if done.hits:
-        narrate(f"  Stopped by {', '.join(done.hits)}. Say it without that, or call.")
+        narrate(
+            f"  Stopped by {', '.join(done.hits)}. Say it without that, or call."
+            + (" What was approved before is withdrawn." if done.withdrew else "")
+        )
     else:
         narrate(
             "  A newer message came in this thread; it has a candidate of its own. Your text helps the next drafts."

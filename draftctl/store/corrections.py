@@ -71,6 +71,7 @@ class Corrected:
     verdict: str
     stopped_by: str | None
     hits: tuple[str, ...] = ()
+    withdrew: bool = False  # what was approved before, for this text was stopped
 
 
 def correct(connection: sqlite3.Connection, word: str, verdict: Verdict, body_hits: BodyHits) -> Corrected:
@@ -133,6 +134,7 @@ def _take(
         verdict=verdict.verdict,
         stopped_by=stopped_by,
         hits=tuple(f"gate:{name} (rule {rule})" for name, rule in hits),
+        withdrew=bool(hits) and candidate["status"] == "approved",
     )
 
 
