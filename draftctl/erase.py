@@ -12,7 +12,7 @@ from draftctl.manifest import Manifest, parse_manifest
 from draftctl.store import audit, erasure
 from draftctl.store.db import transaction
 from draftctl.store.erasure import Erased
-from draftctl.store.export_rows import population
+from draftctl.store.export_rows import flagged_persons
 from draftctl.store.people import person_meant
 
 _GROUP = 100
@@ -92,7 +92,7 @@ def _result(connection: sqlite3.Connection, done: Erased, manifests: Mapping[str
 
 def withdrawn(connection: sqlite3.Connection, manifests: Mapping[str, Manifest]) -> dict[str, Any]:
     """Return the earlier exports, and the builds of them, that hold corrections of persons who were flagged since."""
-    flagged = erasure.flagged_corrections(connection, population(connection).flagged)
+    flagged = erasure.flagged_corrections(connection, flagged_persons(connection))
     exports = erasure.exports_with(connection, flagged)
     return {"exports": exports, "builds": builds_of({export["dataset_id"] for export in exports}, manifests)}
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from draftctl import __version__
-from draftctl.errors import UsageError
+from draftctl.errors import StoreError, UsageError
 from draftctl.export_walk import SPLITS, ExportOptions, Made, write_rows
 from draftctl.exports import FORMATS
 from draftctl.exports.base import Facts, Format
@@ -27,29 +27,44 @@ from draftctl.store import export_rows
 from draftctl.store.db import transaction, utc_now
 
 _ROUND_TOKENS = 64
+_PARTIAL = ".draftctl-export-"
 
 
 def export(connection: sqlite3.Connection, options: ExportOptions) -> dict[str, Any]:
     """Write a data set into a folder; return its manifest. Raises UsageError when the folder is somebody else's."""
     earlier = _earlier_files(options.out)
     people = export_rows.population(connection)
-    options.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".draftctl-export-", dir=options.out) as name:
-        folder = Path(name)
-        made = Made()
-        write_rows(connection, options, people, made, folder)
-        manifest = _finish(folder, options, FORMATS[options.format], made)
-        with transaction(connection):  # noted first: a data set that nobody knows of could never be named
-            export_rows.note_export(
-                connection,
-                dataset_id=manifest["dataset_id"],
-                format_=options.format,
-                engine=manifest["engine"],
-                path=str(options.out.resolve()),
-                manifest=canonical_json(manifest),
-                members=made.kept,
-            )
-        _move(folder, options.out, earlier)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=_PARTIAL, dir=options.out) as folder:
+            return _export_into(connection, options, people, Path(folder), earlier)
+    except OSError as error:
+        message = f"{options.out}: {error.strerror or error}. This export is not whole, so it has no manifest."
+        raise StoreError(message, hint="Free some space there, or name another folder; then export again.") from error
+
+
+def _export_into(
+    connection: sqlite3.Connection,
+    options: ExportOptions,
+    people: export_rows.Population,
+    folder: Path,
+    earlier: list[str],
+) -> dict[str, Any]:
+    """Make everything in a folder of its own, note it, and put it in place."""
+    made = Made()
+    write_rows(connection, options, people, made, folder)
+    manifest = _finish(folder, options, FORMATS[options.format], made)
+    with transaction(connection):  # noted first: a data set that nobody knows of could never be named
+        export_rows.note_export(
+            connection,
+            dataset_id=manifest["dataset_id"],
+            format_=options.format,
+            engine=manifest["engine"],
+            path=str(options.out.resolve()),
+            manifest=canonical_json(manifest),
+            members=made.kept,
+        )
+    _move(folder, options.out, earlier)
     return manifest
 
 
@@ -57,7 +72,7 @@ def _earlier_files(out: Path) -> list[str]:
     """Return the files of the earlier export in a folder; tidy up what a killed one left. Raises UsageError for any other folder."""
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file, so nothing was exported.", hint="--out names a folder.")
-    for left in out.glob(".draftctl-export-*") if out.is_dir() else ():
+    for left in out.glob(f"{_PARTIAL}*") if out.is_dir() else ():
         shutil.rmtree(left)
     if not out.is_dir() or not any(out.iterdir()):
         return []

@@ -14,7 +14,6 @@ from typing import Any, Protocol
 import orjson
 
 from draftctl.corrections import MARK, SHA_CHARS, loaded_prompt
-from draftctl.engine_id import TEMPLATE
 from draftctl.export_plan import TRAIN, Duplicates, Sorter
 from draftctl.exports import FORMATS
 from draftctl.exports.base import Kept
@@ -22,6 +21,7 @@ from draftctl.redaction import VERSION, redact
 from draftctl.split import in_training, thread_mark
 from draftctl.store import export_rows, training
 from draftctl.store.export_rows import Row
+from draftctl.store.training import TrainingTexts
 
 SPLITS = ("train", "test")
 _HEADS = tuple(f'[{{"role":"{role}","content":"{MARK}'.encode() for role in ("user", "system"))
@@ -183,34 +183,30 @@ class _Reader:
                 return "no_prompt"
             prompt = orjson.dumps([{"role": role, "content": content} for role, content in found.messages])
             original, final = found.original, found.final
-        elif redactor != VERSION:
-            prompt, original, final = self._redact_again(id_, prompt, original, final)
+        elif redactor != VERSION and prompt:
+            again = self._redact_again(id_, prompt, original, final)
+            if again.residual:
+                return "residual_personal_data"
+            prompt, original, final = (again.prompt or "").encode(), again.original, again.final
         opened = _opened(prompt, self._context) if prompt else None
         if opened is None:
             return "no_prompt"
-        facts, template = self._source(source)
         return Kept(
             verdict,
             opened,
             orjson.dumps(original) if original and self._uses_original else None,
             orjson.dumps(final) if final else None,
             b'"draftctl_draft_id":%b,"draftctl_correction_id":"%d","draftctl_thread":"%b",%b'
-            % (orjson.dumps(draft_id), id_, self._mark(thread), facts),
+            % (orjson.dumps(draft_id), id_, self._mark(thread), self._source(source)),
             bool(fault),
-            template,
             original == final,
         )
 
-    def _redact_again(
-        self, id_: int, prompt: bytes | None, original: str | None, final: str | None
-    ) -> tuple[bytes | None, str | None, str | None]:
+    def _redact_again(self, id_: int, prompt: bytes, original: str | None, final: str | None) -> TrainingTexts:
         """Redact once more what an older redactor let through."""
-        if prompt is None:
-            return None, None, None
         inbound, names = export_rows.for_redaction(self._connection, id_)
         messages, shared = loaded_prompt(prompt)
-        done = training.redacted(messages, shared, names, inbound=inbound, original=original, final=final)
-        return (None, None, None) if done.residual else ((done.prompt or "").encode(), done.original, done.final)
+        return training.redacted(messages, shared, names, inbound=inbound, original=original, final=final)
 
 
 def _opened(prompt: bytes, context: Any) -> bytes | None:
@@ -229,8 +225,8 @@ def _context(connection: sqlite3.Connection, sha256: str) -> bytes | None:
     return None if text is None else orjson.dumps(redact(text))[1:-1]
 
 
-def _source(source: str) -> tuple[bytes, bool]:
-    """Return the part of the provenance that many rows share, and whether the draft was a note's text."""
+def _source(source: str) -> bytes:
+    """Return the part of the provenance that many rows share."""
     engine, workflow, key = source.split("\x1f")
     value = {"draftctl_engine": engine, "draftctl_workflow": workflow, "draftctl_template_key": key}
-    return orjson.dumps(value)[1:-1], engine == TEMPLATE
+    return orjson.dumps(value)[1:-1]

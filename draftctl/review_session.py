@@ -95,12 +95,14 @@ class ReviewSession:
 
     def approve(self, *, why: str | None = None) -> Corrected:
         """Let go what is shown: the draft, or the person's text where that stands; a rejection is overturned with `why`."""
-        if self.item is not None and self.item.standing == "edited" and self.item.standing_body:
-            return self.edit(self.item.standing_body, note=why)
+        item = self.item
+        if item is not None and item.body is not None and item.shown != item.body:
+            return self._judge("edited", body=item.shown, note=why)
         return self._judge("approved", note=why, override=why is not None)
 
     def edit(self, text: str, *, note: str | None = None) -> Corrected:
-        """Let the person's own text go instead; for a hold, it is the answer."""
+        """Let the person's own text go instead; for a hold, it is the answer. What cannot go stays in `unsent`."""
+        self.unsent = text
         return self._judge("edited", body=text, note=note, override=note is not None)
 
     def reject(self, note: str | None = None) -> Corrected:
@@ -168,7 +170,6 @@ class ReviewSession:
         self, verdict: str, *, body: str | None = None, note: str | None = None, override: bool = False
     ) -> Corrected:
         item = self._current()
-        self.unsent = body or self.unsent
         if item.body is None and verdict != "edited":
             raise UsageError("There is no draft here: e writes the answer, n has it drafted anew.")
         self.active.touch()

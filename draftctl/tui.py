@@ -19,6 +19,7 @@ from draftctl.cli.editor import edited_text
 from draftctl.corrections import REASON_TAGS
 from draftctl.errors import DraftctlError, UsageError
 from draftctl.review_session import ReviewSession
+from draftctl.store.corrections import Corrected
 from draftctl.store.reviewing import Item
 from draftctl.tui_parts import Help, hold_text, messages_text
 from draftctl.wording import word_diff
@@ -60,7 +61,6 @@ class ReviewApp(App[None]):
         self._kind = ""
         self._problem = ""
         self._diff = False
-        self._unsent = ""  # what was typed for this item and did not go
         self._why: str | None = None
         self._warned = False
 
@@ -86,7 +86,7 @@ class ReviewApp(App[None]):
         self.query_one("#keys", Static).update(self._keys())
 
     def on_key(self, event: Key) -> None:
-        """Do what a key says; while somebody types, keys are letters. A text that is not sent yet is in nobody's way, and is not lost."""
+        """Do what a key says; while somebody types, keys are letters. A text that is not sent yet stands in the way of other keys."""
         self._session.active.touch()
         if self._mode != "read" or len(self.screen_stack) > 1:
             return
@@ -94,7 +94,7 @@ class ReviewApp(App[None]):
         if act is not None:
             event.stop()
             self._problem = ""
-            self._try(self._keep_unsent if self._unsent and str(event.character) in "arhnsuq" else act)
+            self._try(self._keep_unsent if self._session.unsent and str(event.character) in "arhnsuq" else act)
         elif event.character and self._tag(event.character):
             self._draw()
 
@@ -148,7 +148,7 @@ class ReviewApp(App[None]):
     def _edit(self) -> None:
         item = self._item()
         editor = self.query_one("#editor", TextArea)
-        editor.text = self._unsent or item.standing_body or item.body or ""
+        editor.text = self._session.unsent or item.shown
         editor.display = True
         self.query_one("#draft").display = False
         self._mode = "edit"
@@ -159,14 +159,13 @@ class ReviewApp(App[None]):
     def _edit_outside(self) -> None:
         item = self._item()
         with self.suspend():
-            text = edited_text(self._unsent or item.standing_body or item.body or "")
-        self._unsent = text
-        if text == (item.body or ""):
-            raise UsageError("The text is as it was; `a` approves it.")
+            text = edited_text(self._session.unsent or item.shown)
+        if text == item.shown:
+            raise UsageError("The text is as it was; `a` lets it go." if item.body else "There is no text yet.")
         self._send(text)
 
     def _send(self, text: str) -> None:
-        self._unsent = text
+        self._session.unsent = text
         if self._overturns() and self._why is None:
             self._ask("approve", "It was rejected. Why send this?", lambda why: self._send_because(text, why))
             return
@@ -214,16 +213,12 @@ class ReviewApp(App[None]):
         self._session.tags ^= {REASON_TAGS[int(character) - 1]}
         return True
 
-    def _after(self, done: object) -> None:
-        """Go on; a text that a gate stopped is kept, and is said."""
-        stopped = getattr(done, "hits", ())
-        late = getattr(done, "stopped_by", None)
+    def _after(self, done: Corrected) -> None:
+        """Go on; a text that cannot leave is kept, and is said."""
         self._next()
-        if stopped:
-            self._problem = f"Kept, not sent: stopped by {', '.join(stopped)}. u takes you back to it."
-        elif late:
-            self._problem = "Kept, not sent: a newer message has come."
-        if self._problem:
+        if done.stopped_by:
+            why = f"stopped by {', '.join(done.hits)}" if done.hits else "a newer message has come"
+            self._problem = f"Kept, not sent: {why}. u takes you back to it."
             self._draw()
 
     def _next(self) -> None:
@@ -231,7 +226,7 @@ class ReviewApp(App[None]):
         self._fresh()
 
     def _fresh(self) -> None:
-        self._unsent, self._why, self._diff = "", None, False
+        self._why, self._diff = None, False
         self._read()
         self._draw(whole=True)
 
@@ -250,9 +245,9 @@ class ReviewApp(App[None]):
         item = self._session.item
         if self._mode == "edit":
             typed = self.query_one("#editor", TextArea).text
-            self._unsent = typed if item and typed.strip() != (item.standing_body or item.body or "").strip() else ""
+            self._session.unsent = typed if item and typed.strip() != item.shown.strip() else ""
         elif self._mode == "read":
-            self._unsent = ""
+            self._session.unsent = ""
         self._problem = ""
         self._read()
         self._draw()
@@ -261,7 +256,7 @@ class ReviewApp(App[None]):
         """Stop; a text that is not sent yet is kept once more before it goes."""
         if self._mode == "edit":
             self.action_leave()
-        if self._unsent and not self._warned:
+        if self._session.unsent and not self._warned:
             self._warned = True
             self._problem = "Your text is not sent yet: e goes on with it, Ctrl-C once more leaves it."
             self._draw()
@@ -338,28 +333,24 @@ class ReviewApp(App[None]):
     def _draft(self, item: Item | None) -> Text:
         if item is None:
             return Text("")
-        if item.body is None and not self._unsent:
-            return hold_text(item)
-        yours = self._unsent or item.standing_body
-        if self._unsent and not self._diff:
-            return Text("yours, not sent  ", style="bold yellow").append(
-                visible(self._unsent), style="not bold default"
-            )
-        if self._diff and yours and item.body:
-            return word_diff(visible(item.body), visible(yours))
-        text = Text("draft ", style="dim").append(visible(item.standing_body or item.body or ""), style="not dim")
-        return Text("\n").join((hold_text(item), text)) if item.hold_reason else text
+        unsent = self._session.unsent
+        if self._diff and item.body:
+            return word_diff(visible(item.body), visible(unsent or item.shown))
+        if unsent:
+            return Text("yours, not sent  ", style="bold yellow").append(visible(unsent), style="not bold default")
+        text = Text("draft ", style="dim").append(visible(item.shown), style="not dim")
+        holds = [hold_text(item)] if item.hold_reason else []
+        return Text("\n").join([*holds, *([text] if item.shown else [])])
 
     def _gates(self, item: Item | None) -> Text:
         if self._problem:
             return Text(visible(self._problem), style="bold red")
         if item is None:
             return Text("")
-        typed = self._mode == "edit"
-        body = self.query_one("#editor", TextArea).text if typed else item.standing_body or item.body or ""
-        hits = ", ".join(f"{gate} ({rule})" for gate, rule in self._session.hits(body))
-        if item.body is None and not typed:
+        body = self.query_one("#editor", TextArea).text if self._mode == "edit" else self._session.unsent or item.shown
+        if not body and self._mode != "edit":
             return Text("e writes the answer, n has it drafted anew", style="dim")
+        hits = ", ".join(f"{gate} ({rule})" for gate, rule in self._session.hits(body))
         text = Text(f"{len(body.strip())} characters; ", style="dim")
         text.append(f"stopped by {hits}" if hits else "no gate stops it", style="bold red" if hits else "green")
         if item.standing:

@@ -262,6 +262,7 @@ def test_purge_keeps_what_trains_if_asked(workspace: Workspace) -> None:
     assert done["candidates"] == 32
     after = export(workspace, out="after")
     assert after["dataset_id"] == before["dataset_id"]
+    assert export(workspace, "sft", "--allow-raw", out="raw")["counts"]["kept"] == 0  # what was served is gone
     assert workspace.json("audit", "verify")["ok"]
     assert workspace.json("forget", "t4", "--yes")["exports"]
     assert export(workspace, out="less")["dropped"]["erased"] == 1

@@ -168,6 +168,26 @@ def test_a_rejection_is_overturned_only_with_a_reason(session: ReviewSession) ->
     assert _status(session, "c0") == "approved"
 
 
+@pytest.mark.parametrize("sort", ["oldest", "newest", "key"])
+def test_every_order_shows_everything_once(session: ReviewSession, sort: str) -> None:
+    session.filters = Filters(sort=sort)
+    seen = []
+    while (item := session.next()) is not None:
+        seen.append(item.candidate_id)
+    assert sorted(seen) == ["c0", "c1", "c2", "c3", "c4", "c5", "h1", "h2"]
+
+
+def test_an_answer_that_is_taken_back_leaves_the_hold_as_it_was(session: ReviewSession) -> None:
+    columns = "SELECT status, hold_reason, hold_detail, reopen FROM candidates WHERE id = 'h2'"
+    before = _rows(session, columns)
+    session.filters = Filters(reason="gate:identity", statuses=("held",))
+    session.next()
+    session.edit("A person reads every message.")
+    assert _status(session, "h2") == "approved"
+    session.undo()
+    assert _rows(session, columns) == before
+
+
 def test_two_reviewers_never_see_the_same_item(session: ReviewSession, inbox: Workspace) -> None:
     other = ReviewSession(open_database(inbox.database), reviewer="bob", body_hits=no_hits)
     mine, theirs = session.next(), other.next()

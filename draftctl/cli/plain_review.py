@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from draftctl.cli.context import narrate
+from draftctl.cli.context import narrate, visible
 from draftctl.cli.editor import edited_text
 from draftctl.cli.review_text import KEYS, item_text
 from draftctl.corrections import REASON_TAGS
 from draftctl.errors import UsageError
+from draftctl.wording import word_diff
 
 if TYPE_CHECKING:
     from draftctl.review_session import ReviewSession
@@ -62,8 +63,7 @@ def _act(session: "ReviewSession", console: Console, key: str) -> bool:
         session.undo()
         return True
     if key == "d" and session.item is not None:
-        item = session.item
-        console.print(f"  draft: {item.body}\n  yours: {item.standing_body or item.body}")
+        console.print(word_diff(visible(session.item.body or ""), visible(session.unsent or session.item.shown)))
         return False
     if key not in ("a", "e", "E", "r", "h", "s", "n", "q"):
         console.print("  That is no key here; ? lists them.")
@@ -85,7 +85,7 @@ def _decided(session: "ReviewSession", key: str, ask: Callable[[str], str]) -> N
                 session.edit(typed or session.unsent, note=ask("It was rejected. Why?") if overturned else None)
             )
         case "E":
-            text = edited_text(session.unsent or (item.standing_body or item.body or "" if item else ""))
+            text = edited_text(session.unsent or (item.shown if item else ""))
             _say_stopped(session.edit(text, note=ask("It was rejected. Why?") if overturned else None))
         case "r":
             session.reject(ask("Why?"))

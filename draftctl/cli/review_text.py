@@ -29,7 +29,7 @@ KEYS = (
 def item_value(session: "ReviewSession", item: "Item") -> dict[str, Any]:
     """Return an item as JSON."""
     value = asdict(item)
-    value["gates"] = [{"gate": gate, "rule": rule} for gate, rule in session.hits(item.body or "")]
+    value["gates"] = [{"gate": gate, "rule": rule} for gate, rule in session.hits(item.shown)]
     return value
 
 
@@ -43,8 +43,8 @@ def item_text(session: "ReviewSession", item: "Item") -> str:
     if item.hold_reason:
         lines.append(indent(f"{item.meaning} {item.hold_detail or ''}".rstrip(), f"  held, {item.hold_reason}: "))
         lines.append(indent(item.next_step, "    next: "))
-    if item.body:
-        lines.append(indent(item.standing_body or item.body, "  draft: "))
-        hits = ", ".join(f"{gate} ({rule})" for gate, rule in session.hits(item.body))
+    if item.shown:
+        lines.append(indent(item.shown, "  draft: "))
+        hits = ", ".join(f"{gate} ({rule})" for gate, rule in session.hits(item.shown))
         lines.append(f"  gates: {hits or 'none stops it'}" + (f"; {item.standing} so far" if item.standing else ""))
     return "\n".join(lines)

@@ -23,7 +23,6 @@ class Kept(NamedTuple):
     final: Json | None
     provenance: Json
     model_fault: bool
-    template: bool
     same: bool
 
 
@@ -32,7 +31,7 @@ Made = tuple[Json, ...] | str  # the rows of a correction, or why it has none
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the files beside the rows say: how long the longest row may be (tokens), rows by split, the engine, the persona."""
+    """What the files beside the rows say: how long the longest row may be (tokens), rows by split, the engine, and whether a tokenizer measured."""
 
     max_length: int
     rows: Mapping[str, int]
@@ -67,9 +66,7 @@ def row(*, provenance: Json = b"", **fields: Json) -> Json:
 
 def supervised(kept: Kept) -> Json | str:
     """Return the text to learn from: what a person let go; or why there is none."""
-    if kept.final is not None:
-        return kept.final
-    return "rejected" if kept.model_fault else "not_model_fault"
+    return "rejected" if kept.final is None else kept.final
 
 
 def conversation(kept: Kept, text: Json) -> Json:

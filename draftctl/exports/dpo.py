@@ -5,12 +5,8 @@ from draftctl.exports.configs import axolotl_config, trl_config
 
 
 def make(kept: Kept) -> Made:
-    """Return one pair for an edit; a note is no build's text, so it is never the worse one."""
-    if kept.template:
-        return "template"
-    if kept.final is None:
-        return "rejected" if kept.model_fault else "not_model_fault"
-    if kept.original is None or kept.same:
+    """Return one pair for an edit."""
+    if kept.final is None or kept.original is None or kept.same:
         return "no_pair"
     if not kept.model_fault:
         return "not_model_fault"

@@ -7,11 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from draftctl.corrections import (
-    clean,
-    edit_share,
-    scope_tokens,
-)
+from draftctl.corrections import clean, edit_share, scope_tokens
 from draftctl.errors import UsageError
 from draftctl.failpoints import reach
 from draftctl.holds import Reopen, hold_kind, next_step
@@ -27,6 +23,7 @@ from draftctl.store.standing import (
     leaving,
     move,
     newest_draft,
+    refuse_erased,
     release,
     restand,
     standing_row,
@@ -113,14 +110,7 @@ def _take(
     body = {"approved": draft["body"], "edited": clean(verdict.body or ""), "rejected": None}[verdict.verdict]
     hits = body_hits(body) if body else []
     stopped_by = f"gate:{hits[0][0]}" if hits else late
-    row_id = _insert(
-        connection,
-        draft,
-        candidate,
-        verdict,
-        body=body,
-        stopped_by=stopped_by,
-    )
+    row_id = _insert(connection, draft, candidate, verdict, body=body, stopped_by=stopped_by)
     few_shot.settle(connection, draft["id"], row_id if body and not hits else None)
     _record(connection, candidate, draft, row_id, verdict.author, Finding(kind="review", outcome=verdict.verdict, reason=stopped_by or "", detail=f"by {verdict.author}"))  # fmt: skip
     if late is None and _is_current(connection, draft, candidate):
@@ -207,8 +197,7 @@ def _refuse(
     What a person wrote is never lost: an edit that came too late is still a lesson, and so is every line of an import.
     """
     _check_texts(verdict)
-    if candidate["erased_at"] is not None:
-        raise UsageError(f"{draft['id']}: its texts were erased on {candidate['erased_at'][:10]}.")
+    refuse_erased(candidate)
     if verdict.import_key is not None and (candidate["status"] == "sent" or leaving(connection, candidate["id"])):
         return "sent"
     _refuse_left(connection, draft, candidate)
@@ -240,8 +229,7 @@ def _check_texts(verdict: Verdict) -> None:
 
 
 def _refuse_left(connection: sqlite3.Connection, draft: sqlite3.Row, candidate: sqlite3.Row) -> None:
-    if candidate["erased_at"] is not None:
-        raise UsageError(f"{draft['id']}: its texts were erased on {candidate['erased_at'][:10]}.")
+    refuse_erased(candidate)
     if candidate["status"] == "sent" or leaving(connection, candidate["id"]):
         raise UsageError(
             f"{draft['id']} has left already, or may have.", hint="What has left cannot be taken back here."

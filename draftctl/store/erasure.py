@@ -214,13 +214,13 @@ def _shown(connection: sqlite3.Connection, correction_ids: set[int]) -> set[str]
 
 def exports_with(connection: sqlite3.Connection, correction_ids: set[int]) -> list[dict[str, str]]:
     """Return the data sets that hold any of some corrections: their id, format and where they were written."""
-    rows = connection.execute(
-        "SELECT dataset_id, format, path, created_at, members FROM exports ORDER BY created_at"
-    ).fetchall()
+    if not correction_ids:
+        return []
+    rows = connection.execute("SELECT dataset_id, format, path, created_at, members FROM exports ORDER BY created_at")
     return [
         {name: row[name] for name in ("dataset_id", "format", "path", "created_at")}
         for row in rows
-        if not correction_ids.isdisjoint(members(row["members"]))
+        if any(map(correction_ids.__contains__, members(row["members"])))
     ]
 
 

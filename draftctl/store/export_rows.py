@@ -14,7 +14,7 @@ from draftctl.inbox import candidate_from_payload
 from draftctl.split import groups
 from draftctl.store import training
 from draftctl.store.db import utc_now
-from draftctl.store.few_shot import FLAGS
+from draftctl.store.few_shot import EVER_FLAGGED
 from draftctl.store.standing import find_candidate
 from draftctl.store.views import messages
 
@@ -72,16 +72,28 @@ class Population:
 def population(connection: sqlite3.Connection) -> Population:
     """Look at everything once."""
     last_id = connection.execute("SELECT coalesce(max(id), 0) FROM prospect_corrections").fetchone()[0]
-    group_of = groups((row[0], row[1]) for row in connection.execute("SELECT person_id, other FROM same_person"))
-    marks = ", ".join("?" * len(FLAGS))
-    flagged = {
-        row[0] for row in connection.execute(f"SELECT DISTINCT person_id FROM alerts WHERE gate IN ({marks})", FLAGS)
-    }
-    roots = {group_of[person] for person in flagged if person in group_of}
-    flagged |= {person for person, root in group_of.items() if root in roots}
+    group_of = _groups(connection)
     return Population(
-        last_id=last_id, group_of=group_of, flagged=frozenset(flagged), withdrawn=_withdrawn(connection, last_id)
+        last_id=last_id,
+        group_of=group_of,
+        flagged=_flagged(connection, group_of),
+        withdrawn=_withdrawn(connection, last_id),
     )
+
+
+def flagged_persons(connection: sqlite3.Connection) -> frozenset[str]:
+    """Return everybody who was ever flagged, under all the ids that they write with."""
+    return _flagged(connection, _groups(connection))
+
+
+def _groups(connection: sqlite3.Connection) -> dict[str, str]:
+    return groups((row[0], row[1]) for row in connection.execute("SELECT person_id, other FROM same_person"))
+
+
+def _flagged(connection: sqlite3.Connection, group_of: dict[str, str]) -> frozenset[str]:
+    flagged = {row[0] for row in connection.execute(f"SELECT DISTINCT person_id FROM alerts WHERE {EVER_FLAGGED}")}
+    roots = {group_of[person] for person in flagged if person in group_of}
+    return frozenset(flagged | {person for person, root in group_of.items() if root in roots})
 
 
 def _withdrawn(connection: sqlite3.Connection, last_id: int) -> bytearray:
@@ -153,11 +165,11 @@ def note_export(
     )
 
 
-def members(packed: bytes) -> frozenset[int]:
+def members(packed: bytes) -> "array[int]":
     """Return the corrections that an export holds."""
     found = array("I")
     found.frombytes(zlib.decompress(packed))
-    return frozenset(found)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,8 +182,10 @@ class RawTexts:
 
 
 def raw(connection: sqlite3.Connection, correction_id: int) -> RawTexts | None:
-    """Rebuild one correction; None where its prompt is gone, or is not what was sent."""
+    """Rebuild one correction; None where its texts or its prompt are gone, or are not what was sent."""
     row = connection.execute("SELECT * FROM prospect_corrections WHERE id = ?", (correction_id,)).fetchone()
+    if row["erased_at"] is not None:
+        return None
     if row["workflow_id"] is None:
         candidate = candidate_from_payload(find_candidate(connection, row["candidate_id"])["payload"])
         found = training.template_prompt(candidate)

@@ -16,6 +16,7 @@ _WITH_WORD = "SELECT rowid FROM few_shot WHERE few_shot MATCH ? AND rowid >= ?"
 TEXTS = 200
 FLAGS = ("minor", "coercion", "self_harm", "threat")
 """Whoever was ever flagged for one of these is in no example and no export, also after the alert is settled."""
+EVER_FLAGGED = f"gate IN ({', '.join(map(repr, FLAGS))})"
 _FIELDS = {"templateKey": "k", "archetype": "a", "state": "s"}
 InTraining = Callable[[str], bool]
 
@@ -41,15 +42,12 @@ def settle(connection: sqlite3.Connection, draft_id: str, correction_id: int | N
 
 def ever_flagged(connection: sqlite3.Connection, person_id: str) -> bool:
     """Say whether a person was ever flagged, under any of the ids that they write with."""
-    row = connection.execute(
-        f"SELECT 1 FROM alerts WHERE gate IN ({', '.join('?' * len(FLAGS))}) AND person_id IN ({SAME.replace('?1', '?5')}) LIMIT 1",
-        (*FLAGS, person_id),
-    ).fetchone()
-    return row is not None
+    query = f"SELECT 1 FROM alerts WHERE {EVER_FLAGGED} AND person_id IN ({SAME}) LIMIT 1"
+    return connection.execute(query, (person_id,)).fetchone() is not None
 
 
 class FewShot:
-    """What one run shows as examples: a set for each workflow and its match fields, chosen once, when it is first asked for."""
+    """What one run shows as examples: a set for each workflow and its match fields, chosen when it is first asked for, and again when one of it may be shown no more."""
 
     def __init__(self, connection: sqlite3.Connection, run_id: str, in_training: InTraining) -> None:
         self._connection = connection
@@ -75,10 +73,13 @@ class FewShot:
     def _all_there(self, examples: Sequence[Example]) -> bool:
         """Say whether all of a set still may be shown: a long run must not show what was forgotten or taken back meanwhile."""
         ids = [example.correction_id for example in examples]
-        marks = ", ".join("?" * len(ids))
-        there = self._connection.execute(f"SELECT count(*) FROM few_shot_pool WHERE correction_id IN ({marks})", ids)
-        flagged = any(ever_flagged(self._connection, person) for example in examples for person in example.persons)
-        return bool(there.fetchone()[0] == len(ids)) and not flagged
+        persons = [person for example in examples for person in example.persons]
+        row = self._connection.execute(
+            f"SELECT (SELECT count(*) FROM few_shot_pool WHERE correction_id IN ({', '.join('?' * len(ids))})), "
+            f"EXISTS (SELECT 1 FROM alerts WHERE {EVER_FLAGGED} AND person_id IN ({', '.join('?' * len(persons))}))",
+            (*ids, *persons),
+        ).fetchone()
+        return tuple(row) == (len(ids), 0)
 
     def _choose(self, rule: ExamplesRule, fields: dict[str, str], candidate: Candidate) -> tuple[Example, ...]:
         if any(not fields[name] for name in rule.match):

@@ -12,7 +12,7 @@ from draftctl.store.corrections import MAX_NOTE_CHARS
 from draftctl.store.db import utc_now
 from draftctl.store.persons import SAME, person, reopen_person
 from draftctl.store.results import decide
-from draftctl.store.standing import find_candidate, leaving, newest_draft, void
+from draftctl.store.standing import find_candidate, leaving, newest_draft, refuse_erased, void
 
 
 def person_meant(connection: sqlite3.Connection, word: str) -> str:
@@ -65,8 +65,7 @@ def requeue(
     With a note the next chain is shown the earlier reply and asked to write it again that way.
     """
     row = find_candidate(connection, word)
-    if row["erased_at"] is not None:
-        raise UsageError(f"{row['id']}: its texts were erased on {row['erased_at'][:10]}.")
+    refuse_erased(row)
     if row["status"] == "sent" or leaving(connection, row["id"]):
         raise UsageError(f"{row['id']} has been answered already; it is not drafted again.")
     if row["status"] == "drafting":

@@ -52,6 +52,11 @@ class Item:
     meaning: str = ""
     next_step: str = ""
 
+    @property
+    def shown(self) -> str:
+        """Return the text that a person sees and that `a` lets go: their own where it stands, else the draft; nothing for a hold."""
+        return (self.standing_body if self.standing == "edited" else None) or self.body or ""
+
 
 def next_item(
     connection: sqlite3.Connection, filters: Filters, after: tuple[str, int] | None, *, token: str, reviewer: str
@@ -62,8 +67,9 @@ def next_item(
     """
     while rows := _rows(connection, filters, after):
         for row in rows:
-            if leases_of_review.take(connection, row["id"], token=token, reviewer=reviewer):
-                return read_item(connection, row)
+            item = read_item(connection, row)
+            if item is not None and leases_of_review.take(connection, row["id"], token=token, reviewer=reviewer):
+                return item
         after = place(rows[-1]["template_key"], rows[-1]["seq"])
     return None
 
@@ -87,23 +93,26 @@ def _rows_of(
     connection: sqlite3.Connection, status: str, filters: Filters, after: tuple[str, int] | None
 ) -> list[sqlite3.Row]:
     key, seq = after or ("", 0)
+    # A line without a note has no key, and NULLs come first.
+    next_key = "(c.template_key, c.seq) > (:key, :seq)" if key else "(c.template_key IS NOT NULL OR c.seq > :seq)"
     order, beyond = {
         "oldest": ("c.seq", "c.seq > :seq"),
         "newest": ("c.seq DESC", "c.seq < :seq" if after else "true"),
-        "key": ("c.template_key, c.seq", "(c.template_key, c.seq) > (:key, :seq)" if after else "true"),
+        "key": ("c.template_key, c.seq", next_key if after else "true"),
     }[filters.sort]
     wanted = ["c.status = :status", beyond]
-    if filters.template_key:  # the draft's: a line may name its note otherwise
-        wanted.append("EXISTS (SELECT 1 FROM drafts d WHERE d.candidate_id = c.id AND d.template_key = :template_key)")
+    if (
+        filters.template_key or filters.engine or filters.workflow
+    ):  # the note as the draft names it: a line may name it otherwise
+        wanted.append(
+            "EXISTS (SELECT 1 FROM drafts d WHERE d.seq = (SELECT max(seq) FROM drafts WHERE candidate_id = c.id) AND "
+            "(:template_key IS NULL OR d.template_key = :template_key) AND (:engine IS NULL OR d.engine_id = :engine) "
+            "AND (:workflow IS NULL OR d.workflow_id = :workflow))"
+        )
     if filters.reason:
         wanted.append("c.hold_reason = :reason")
     elif status == "held":
         wanted.append(f"c.reopen IS NOT '{Reopen.NEXT_RUN}'")
-    if filters.engine or filters.workflow:
-        wanted.append(
-            "EXISTS (SELECT 1 FROM drafts d WHERE d.candidate_id = c.id AND (:engine IS NULL OR d.engine_id = :engine) "
-            "AND (:workflow IS NULL OR d.workflow_id = :workflow))"
-        )
     return connection.execute(
         f"SELECT c.* FROM candidates c WHERE {' AND '.join(wanted)} ORDER BY {order} LIMIT {_LOOK_AHEAD}",
         {

@@ -4,7 +4,6 @@ import sqlite3
 
 from draftctl.corrections import Given, standing
 from draftctl.errors import UsageError
-from draftctl.holds import hold_kind
 from draftctl.models import sha256_text
 from draftctl.store import audit
 from draftctl.store.db import utc_now
@@ -12,6 +11,12 @@ from draftctl.store.jobs import is_newest_of_thread
 from draftctl.store.persons import person
 
 ERASED = "[erased]"  # stands where a text stood
+
+
+def refuse_erased(candidate: sqlite3.Row) -> None:
+    """Raise UsageError when a candidate's texts were erased: nothing is left to decide about."""
+    if candidate["erased_at"] is not None:
+        raise UsageError(f"{candidate['id']}: its texts were erased on {candidate['erased_at'][:10]}.")
 
 
 def find_draft(connection: sqlite3.Connection, word: str) -> sqlite3.Row:
@@ -92,20 +97,16 @@ def move(
     draft: sqlite3.Row,
     status: str,
 ) -> None:
-    """Give a candidate the status that a person's word gives it; whatever an earlier word put into the outbox is void."""
+    """Give a candidate the status that a person's word gives it; whatever an earlier word put into the outbox is void.
+
+    What reopens a hold stays noted while it is answered, so that it is there again when the answer is taken back.
+    """
     void(connection, candidate["id"])
     held = status == "held"
-    reopen = hold_kind(draft["hold_reason"], on_body=bool(draft["body"])).reopen if held else None
+    reason, detail = (draft["hold_reason"], draft["hold_detail"]) if held else (None, None)
     connection.execute(
-        "UPDATE candidates SET status = ?, hold_reason = ?, hold_detail = ?, reopen = ?, updated_at = ? WHERE id = ?",
-        (
-            status,
-            draft["hold_reason"] if held else None,
-            draft["hold_detail"] if held else None,
-            candidate["reopen"] or reopen if held else None,
-            utc_now(),
-            candidate["id"],
-        ),
+        "UPDATE candidates SET status = ?, hold_reason = ?, hold_detail = ?, updated_at = ? WHERE id = ?",
+        (status, reason, detail, utc_now(), candidate["id"]),
     )
 
 
