@@ -232,7 +232,9 @@ def test_pause_stops_a_running_batch_within_a_second_and_resume_goes_on(workspac
 def test_interrupt_stops_cleanly_and_says_what_is_left(workspace: Workspace) -> None:
     workspace.ok("ingest", "-", stdin="".join(line(f"m{n}", "hello there " * 20) for n in range(1200)))
     running = workspace.start("draft", "--batch")
-    time.sleep(1.2)
+    while workspace.one("SELECT count(*) FROM drafts") == 0:
+        assert running.poll() is None
+        time.sleep(0.01)
     running.send_signal(2)
     out, err = running.communicate(timeout=20)
     assert running.returncode == 1
