@@ -60,7 +60,7 @@ def commits(path: Path) -> list[float]:
 async def drive(connection: sqlite3.Connection) -> tuple[list[float], list[float]]:
     """Approve with one key after the other; return the milliseconds until the next item is drawn, and those of CPU."""
     from draftctl.canon import Canon  # noqa: PLC0415
-    from draftctl.runner import body_hits  # noqa: PLC0415
+    from draftctl.screening import body_hits  # noqa: PLC0415
 
     canon = Canon(notes={})
     session = ReviewSession(connection, reviewer="bench", body_hits=lambda text: body_hits(text, canon))

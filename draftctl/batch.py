@@ -150,13 +150,18 @@ class Batch:
                     await self._writer.do(partial(jobs.release, claims=left))
             finally:
                 await self._writer.stop()
-                await self._deps.engine.close()
+                for engine in self._deps.engines:
+                    await engine.close()
         if self._writer.lost is not None:
             raise self._writer.lost
-        self.report.requests = self._deps.engine.sent
+        self.report.requests = self._sent()
         self.report.elapsed_s = round(time.monotonic() - self._started, 3)
         self.report.unreachable = self._breaker.open or self._breaker.last_failed
         return self.report
+
+    def _sent(self) -> int:
+        """Return how many completion requests have been sent, to all engines."""
+        return sum(engine.sent for engine in self._deps.engines)
 
     async def _work(self) -> None:
         watcher = asyncio.create_task(self._watch_pause())
@@ -250,7 +255,7 @@ class Batch:
         self._held_now.pop(claim.candidate.id, None)
         if outcome is not None:
             self.report.add(result, outcome)
-            self.report.requests = self._deps.engine.sent
+            self.report.requests = self._sent()
             await self._say_alerts(claim.candidate, result)
             self._watch(self.report)
 
@@ -282,7 +287,7 @@ class Batch:
         if self._breaker.open:
             deps = replace(deps, engine=AbsentEngine(deps.engine.id, "given up after several failures in a row"))
         try:
-            return await draft_one(claim.candidate, claim.person, deps, _Memory(claim, self._writer, deps.engine.id))
+            return await draft_one(claim.candidate, claim.person, deps, _Memory(claim, self._writer), claim.thread)
         except NotYet:
             return None
         except Exception as error:  # noqa: BLE001  (one candidate's bug must not stop the others)
@@ -292,15 +297,14 @@ class Batch:
 class _Memory:
     """A claimed chain's memory: what an earlier run was answered, and the writer that keeps what this one is."""
 
-    def __init__(self, claim: Claim, writer: Writer, engine_id: str) -> None:
+    def __init__(self, claim: Claim, writer: Writer) -> None:
         self._claim = claim
-        self._engine_id = engine_id
         self._writer = writer
 
     def recall(self, n: int, attempt: int, prompt: str) -> Completion | None:
-        """Return the completion of this very request, if an earlier run has it from this very build."""
+        """Return the completion of this very request, if an earlier run has it."""
         hashed, completion = self._claim.recalled.get((n, attempt), ("", None))
-        return completion if completion and hashed == prompt and completion.model == self._engine_id else None
+        return completion if hashed == prompt else None
 
     def keep(self, n: int, attempt: int, prompt: str, completion: Completion) -> None:
         """Hand a completion to the writer; only the draft is waited for."""

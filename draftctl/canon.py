@@ -31,6 +31,7 @@ class NoteFile(Strict):
     text: str
     description: str = ""
     max_chars: Annotated[int, Field(ge=1, le=2000)] = DEFAULT_MAX_CHARS
+    auto: bool = False  # may the template engine's text leave without a person, where the mode says so
 
 
 class NotesFile(Strict):
@@ -64,6 +65,7 @@ class Note:
     text: str
     description: str = ""
     max_chars: int = DEFAULT_MAX_CHARS
+    auto: bool = False
 
     @property
     def atoms(self) -> tuple[str, ...]:
@@ -168,7 +170,7 @@ def _parse_notes(content: bytes) -> tuple[dict[str, Note], dict[str, str]]:
     if problems:
         raise FileProblems(problems)
     notes = {
-        key: Note(key=key, name=n.name, text=n.text, description=n.description, max_chars=n.max_chars)
+        key: Note(key=key, name=n.name, text=n.text, description=n.description, max_chars=n.max_chars, auto=n.auto)
         for key, n in file.notes.items()
     }
     return notes, dict(file.aliases)

@@ -7,13 +7,14 @@ A reply that does not pass goes back with the reason, as often as the step that 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from draftctl.answers import CRITIQUE_SCHEMA, Fault, apart, body_fault, leaks, read_value, whole, without_reasoning
 from draftctl.context import Context
 from draftctl.control_tokens import find_control_token, neutralise, one_line
 from draftctl.engines.base import Completion, Engine, EngineRefused, Request
 from draftctl.errors import EngineUnreachable
+from draftctl.memory import Memory
 from draftctl.models import Candidate, Drafted, Finding, Held, Outcome, PromptPart, prompt_hash
 from draftctl.models import Step as Asked
 from draftctl.prompt import (
@@ -33,29 +34,6 @@ TRIES = 2  # of a think, choose, extract or critique whose answer is none
 Gates = Callable[[str, Sequence[str] | None], list[tuple[str, str]]]
 
 
-class Memory(Protocol):
-    """What was answered before, and where to keep what is answered now."""
-
-    def recall(self, n: int, attempt: int, prompt: str) -> Completion | None:
-        """Return the completion of this very request, if an earlier run of the chain has it."""
-        ...
-
-    def keep(self, n: int, attempt: int, prompt: str, completion: Completion) -> None:
-        """Keep a completion; nobody waits for it."""
-        ...
-
-
-class NoMemory:
-    """Remembers nothing."""
-
-    def recall(self, _n: int, _attempt: int, _prompt: str) -> Completion | None:
-        """Return None."""
-        return None
-
-    def keep(self, _n: int, _attempt: int, _prompt: str, _completion: Completion) -> None:
-        """Do nothing."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainDeps:
     """What a chain is handed: the engine, where its context goes, its sampling, the tokens of its tokenizer, and the gates."""
@@ -67,6 +45,7 @@ class ChainDeps:
     extra_tokens: tuple[str, ...] = ()
     notes: Facts
     body_hits: Gates
+    asked_before: int = 0  # steps of the same candidate that stand before these: the classifier's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +57,16 @@ class ChainResult:
     findings: tuple[Finding, ...]
     served: str | None
     fingerprint: str | None
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What the classifier's steps left by name (None where they hold), and every request with its answer."""
+
+    left: Mapping[str, Any] | None
+    held: Held | None
+    steps: tuple[Asked, ...]
     answered: bool
 
 
@@ -104,6 +93,19 @@ async def run_chain(
         fingerprint=run.fingerprint,
         answered=run.answered,
     )
+
+
+async def run_questions(
+    candidate: Candidate, workflow: Workflow, context: Context, deps: ChainDeps, memory: Memory
+) -> Answers:
+    """Run steps that end in no reply (think, choose, extract), and return what they left."""
+    run = _Run(candidate, workflow, context, deps, memory)
+    left, held = None, None
+    try:
+        left = await run.answers()
+    except _Hold as hold:
+        held = hold.held
+    return Answers(left=left, held=held, steps=tuple(run.asked), answered=run.answered)
 
 
 def facts_of(candidate: Candidate, notes: Facts, left: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,6 +187,14 @@ class _Run:
             index, told = self._workflow.draft, fault.told
         return Drafted(body=self._body)
 
+    async def answers(self) -> dict[str, Any]:
+        """Run steps of which none makes a reply; return what they left, by name."""
+        for index, step in enumerate(self._workflow.steps):
+            if not self._skips(step):
+                await self._ask(index, step, "")
+        self._keep()
+        return self._left
+
     def _skips(self, step: Step) -> bool:
         if step.when is None:
             return False
@@ -233,7 +243,7 @@ class _Run:
 
     def _next(self, step: Step, told: str) -> tuple[PromptPart, ...]:
         """Return the conversation with this step's turn at its end; nothing that looks like a control token may be in it."""
-        max_chars = self._workflow.steps[self._workflow.draft].max_chars
+        max_chars = self._workflow.max_chars
         if told:
             turn = again(self._neutral(told), max_chars)
         else:
@@ -269,20 +279,23 @@ class _Run:
         """Get one completion: from memory, or from the engine."""
         attempt = self._tries.get(index, 0) + 1
         self._tries[index] = attempt
+        n = self._deps.asked_before + index + 1
         seed = f"{self._candidate.thread_id}\0{step.name}\0{attempt}"
         settings = step_settings(step, self._workflow, self._deps.sampling, seed)
         hashed = prompt_hash(messages, settings)
         self._keep()
-        completion = self._memory.recall(index + 1, attempt, hashed)
+        completion = self._memory.recall(n, attempt, hashed)
+        if completion is not None and completion.model != self._deps.engine.id:
+            completion = None  # another build said that
         recalled = completion is not None
         if completion is None:
             completion = await self._send(messages, settings)
             self.answered = True
-            self._unkept = (index + 1, attempt, hashed, completion)
+            self._unkept = (n, attempt, hashed, completion)
         self.served, self.fingerprint = completion.model, completion.fingerprint
         self.asked.append(
             Asked(
-                n=index + 1, verb=step.verb, name=step.name, attempt=attempt, messages=messages, settings=settings, prompt_hash=hashed,
+                n=n, verb=step.verb, name=step.name, attempt=attempt, messages=messages, settings=settings, prompt_hash=hashed,
                 output=completion.text, finish_reason=completion.finish_reason, prompt_tokens=completion.prompt_tokens,
                 completion_tokens=completion.completion_tokens, cached_tokens=completion.cached_tokens, ms=completion.ms,
                 recalled=recalled,
@@ -336,8 +349,7 @@ class _Run:
         if reasoning:
             self._thoughts.append(reasoning)
         if fault is None:
-            max_chars = self._workflow.steps[self._workflow.draft].max_chars
-            fault = body_fault(body, max_chars, self._deps.extra_tokens)
+            fault = body_fault(body, self._workflow.max_chars, self._deps.extra_tokens)
         if fault is None and leaks(body, self._told, self._thoughts, self._open()):
             fault = Fault(
                 reason="gate:think_leak",

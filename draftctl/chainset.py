@@ -4,7 +4,7 @@ A file that is wrong is kept as broken, with its problems and what can still be 
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -18,6 +18,7 @@ from draftctl.vocab import Vocab
 from draftctl.workflow import (
     ContextItem,
     MatchSet,
+    Step,
     Workflow,
     parse_applies,
     parse_workflow,
@@ -26,7 +27,7 @@ from draftctl.workflow import (
     workflow_paths,
 )
 from draftctl.workflow_rules import CANDIDATE_FIELDS, THREAD_FIELDS
-from draftctl.yamlfile import did_you_mean
+from draftctl.yamlfile import Document, did_you_mean
 
 PARTIALS = "workflows/partials/"
 _SHOWN_TIES = 3
@@ -173,16 +174,11 @@ def _vocab_problems(workflow: Workflow, vocab: Vocab | None) -> list[Problem]:
     if vocab is None:
         return []
     applies = workflow.document.data.get("appliesTo") or {}
-    allowed = {"archetypes": vocab.archetypes, "states": vocab.states}
     return [
-        workflow.document.problem(
-            ("appliesTo", kind, n),
-            f"'{word}' is not among the {kind} of workflows/vocab.yaml{did_you_mean(str(word), list(words))}",
-            "E-VOCAB",
-        )
-        for kind, words in allowed.items()
+        workflow.document.problem(("appliesTo", kind, n), unknown, "E-VOCAB")
+        for kind in ("archetypes", "states")
         for n, word in enumerate(applies.get(kind) or ())
-        if str(word) not in words
+        if (unknown := vocab.unknown(kind, str(word)))
     ]
 
 
@@ -207,15 +203,22 @@ def _reference_problems(workflow: Workflow, canon: Canon, partials: Mapping[str,
                 found.append(
                     problem(("steps", n, "check", m), f"'{name}' is no gate{did_you_mean(name, gates)}", "E-GATE")
                 )
+    return [*found, *text_problems(workflow.document, workflow.steps, canon)]
+
+
+def text_problems(document: Document, steps: Sequence[Step], canon: Canon) -> list[Problem]:
+    """Find the notes that the steps' texts name and nobody has, and what looks like a control token in them."""
+    found = []
+    for n, step in enumerate(steps):
         found += [
-            workflow.document.problem_in_text(("steps", n, step.verb), line, canon.unknown(key), "E-NOTE")
+            document.problem_in_text(("steps", n, step.verb), line, canon.unknown(key), "E-NOTE")
             for key, line in named_in(step.text, "pastebin")
             if canon.find(key) is None
         ]
         token = find_control_token(step.text)
         if token:
             message = f"{token!r} looks like a model's control token; write it apart"
-            found.append(problem(("steps", n, step.verb), message, "E-TOKEN"))
+            found.append(document.problem(("steps", n, step.verb), message, "E-TOKEN"))
     return found
 
 
@@ -243,7 +246,12 @@ def text_path(item: ContextItem) -> str:
 
 def engine_matches(workflow: Workflow, engine_id: str) -> bool:
     """Say whether a workflow is bound to this engine: its id, or a glob that it meets."""
-    return fnmatchcase(engine_id, workflow.engine)
+    return engine_is(workflow.engine, engine_id)
+
+
+def engine_is(pattern: str, engine_id: str) -> bool:
+    """Say whether an engine is the one that is named, or meets the glob."""
+    return fnmatchcase(engine_id, pattern)
 
 
 def tie_problems(chains: ChainSet, canon: Canon, vocab: Vocab) -> list[Problem]:

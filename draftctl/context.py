@@ -35,14 +35,17 @@ class Context:
 
 def gather(
     workflow: Workflow,
-    note: Note,
+    note: Note | None,
     canon: Canon,
     partials: Mapping[str, str],
     manifest: Manifest,
     persona: str,
     examples: Sequence[Example] = (),
 ) -> Context:
-    """Put together the context of one workflow and one note, with the examples of this batch after the canon."""
+    """Put together the context of one workflow and one note, with the examples of this batch after the canon.
+
+    The classifier's steps have no note yet: of the canon they see what they name.
+    """
     notes = _notes(workflow, note, canon)
     files = {
         path: canon.texts[path]
@@ -88,10 +91,10 @@ def gather(
     )
 
 
-def _notes(workflow: Workflow, note: Note, canon: Canon) -> list[Note]:
+def _notes(workflow: Workflow, note: Note | None, canon: Canon) -> list[Note]:
     """Return the notes that the context names, in order, each once."""
     found: list[Note] = []
     for item in workflow.context:
         if item.kind == "canon":
-            found += [named for key in item.keys if (named := canon.find(key))] if item.keys else [note]
+            found += [named for key in item.keys if (named := canon.find(key))] if item.keys else [note] if note else []
     return list(dict.fromkeys(found))

@@ -21,8 +21,8 @@ from draftctl.settings import Persona
 from draftctl.store import audit
 from draftctl.store.corrections import BodyHits
 from draftctl.store.db import transaction, utc_now
+from draftctl.store.decisions import decide
 from draftctl.store.jobs import paused
-from draftctl.store.results import decide
 from draftctl.store.standing import ERASED, find_candidate, restand, standing_row, why_unsendable
 
 

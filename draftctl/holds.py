@@ -29,6 +29,12 @@ HOLDS: dict[str, HoldKind] = {
         reopen=Reopen.CHANGE,
         costs_attempt=False,
     ),
+    "ambiguous_decision": HoldKind(
+        meaning="Several decisions apply equally, and none is picked by chance.",
+        next_step="`draftctl workflow lint` names them: narrow one, or give one a priority, in workflows/decisions.yaml; commit.",
+        reopen=Reopen.CHANGE,
+        costs_attempt=False,
+    ),
     "bad_response": HoldKind(
         meaning="The server's answer was no completion (not JSON, no choices, a redirect, an error of the request).",
         next_step="Nothing: the next run asks again. If it stays, `draftctl engine probe` says what stands at the address.",
@@ -69,6 +75,16 @@ HOLDS: dict[str, HoldKind] = {
         reopen=Reopen.NEXT_RUN,
         costs_attempt=False,
     ),
+    "dispatch_refused": HoldKind(
+        meaning="The receiver said that it does not take this text.",
+        next_step="Look at what it says (`draftctl why ID`), then `draftctl reply ID --body TEXT`, or answer by hand.",
+        reopen=Reopen.PERSON,
+    ),
+    "follow_up_limit": HoldKind(
+        meaning="Two of our texts stand in this thread without an answer; a third would press.",
+        next_step="Nothing: it is their turn. Or answer by hand.",
+        reopen=Reopen.PERSON,
+    ),
     "held_by_person": HoldKind(
         meaning="A person who reviewed it held it back.",
         next_step="`draftctl reply ID --body TEXT` answers it, `draftctl redraft ID --note TEXT` drafts it anew, `draftctl correct ID --verdict approved` lets it go after all.",
@@ -108,6 +124,12 @@ HOLDS: dict[str, HoldKind] = {
         reopen=Reopen.PERSON,
         costs_attempt=False,
     ),
+    "no_decision": HoldKind(
+        meaning="No decision is for this archetype, state and what is known, so no note is chosen.",
+        next_step="`draftctl classify ID --key KEY` answers this one; a line in workflows/decisions.yaml, committed, the next.",
+        reopen=Reopen.CHANGE,
+        costs_attempt=False,
+    ),
     "no_workflow": HoldKind(
         meaning="No workflow applies to this archetype, state and template key.",
         next_step="`draftctl workflow why` shows what was considered; widen a workflow or write one, commit.",
@@ -141,9 +163,14 @@ HOLDS: dict[str, HoldKind] = {
         next_step="Nothing: the newer message has a candidate of its own.",
         reopen=Reopen.PERSON,
     ),
+    "superseded": HoldKind(
+        meaning="A newer message of the same thread came in before this one was answered; that one is answered for both.",
+        next_step="Nothing: the newer message has a candidate of its own.",
+        reopen=Reopen.PERSON,
+    ),
     "dispatch_unknown": HoldKind(
         meaning="It is unclear whether the text left, so it is never sent again.",
-        next_step="Look in the outgoing file or the messages app whether it is there; answer by hand if it is not.",
+        next_step="`draftctl reconcile` asks the receiver. Or look in the messages app, then `draftctl reconcile ID --arrived` or `--lost`.",
         reopen=Reopen.PERSON,
     ),
     "truncated": HoldKind(
@@ -152,9 +179,10 @@ HOLDS: dict[str, HoldKind] = {
         reopen=Reopen.NEXT_RUN,
     ),
     "unclassified": HoldKind(
-        meaning="The candidate has no template key, so no note is chosen.",
-        next_step="`draftctl classify ID --key KEY` sets it.",
-        reopen=Reopen.PERSON,
+        meaning="Nothing says who writes or where the thread stands, so no note is chosen.",
+        next_step="`draftctl classify ID --key KEY` sets it; `draftctl run` classifies by workflows/classify.yaml.",
+        reopen=Reopen.CHANGE,
+        costs_attempt=False,
     ),
     "unversioned": HoldKind(
         meaning="Nothing is committed here, so no draft could say which workflow made it.",

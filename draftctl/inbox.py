@@ -8,7 +8,7 @@ import json
 import math
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -143,9 +143,15 @@ def parse_candidate(value: Mapping[str, Any]) -> Accepted | Rejected:
     return Accepted(candidate=_candidate(read), payload=payload, digest=digest)
 
 
-def candidate_from_payload(payload: str) -> Candidate:
-    """Build the candidate again from what the database keeps of its line."""
-    return _candidate(_Candidate.model_validate(json.loads(payload)))
+def candidate_from_payload(payload: str, history: str | None = None, found: str | None = None) -> Candidate:
+    """Build the candidate again from what the database keeps: its line, what was written before it, the atoms that were found since."""
+    candidate = _candidate(_Candidate.model_validate(json.loads(payload)))
+    if history:
+        before = tuple(Message(**message) for message in json.loads(history))
+        candidate = replace(candidate, messages=(*before, *candidate.messages), prior=len(before))
+    if found:
+        candidate = replace(candidate, atoms={**candidate.atoms, **json.loads(found)})
+    return candidate
 
 
 def _candidate(read: _Candidate) -> Candidate:

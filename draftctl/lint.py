@@ -10,7 +10,7 @@ from draftctl.chainset import ChainSet, engine_matches, load_chains, partial_pro
 from draftctl.errors import FileProblems, Problem
 from draftctl.manifest import engine_ids, parse_manifest
 from draftctl.rendering import render_note
-from draftctl.runner import body_hits
+from draftctl.screening import body_hits
 from draftctl.vocab import VOCAB, parse_vocab
 from draftctl.workflow import Workflow, has_limit, parse_workflow, read_partials, workflow_paths
 from draftctl.workflowlock import LOCK, locked_otherwise, read_lock

@@ -59,6 +59,12 @@ class Candidate:
     received_at: str | None = None
     atoms: Mapping[str, Any] = field(default_factory=dict)
     redraft: Redraft | None = None
+    prior: int = 0
+
+    @property
+    def own(self) -> tuple[Message, ...]:
+        """Return the messages that the line itself brought; the `prior` ones before them come from earlier lines of the thread."""
+        return self.messages[self.prior :]
 
     @property
     def inbound(self) -> tuple[str, ...]:
@@ -151,13 +157,46 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """What is known of a thread beside its messages.
+
+    `superseded`: a newer message of it has come in; `state`: where our last sent reply left it; `unanswered`: how many of our texts
+    stand at its end with no answer; `sent`: what went out in it before; `drafted`: what waits to, for other messages of it.
+    """
+
+    superseded: bool = False
+    state: str | None = None
+    unanswered: int = 0
+    sent: tuple[str, ...] = ()
+    drafted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What one stage decided about a candidate, for the `decisions` table: never any text of a message."""
+    """What one stage decided about a candidate, for the `decisions` table: never any text of a message.
+
+    `engine_id` is the one that decided, where that is another than the run's.
+    """
 
     kind: str
     outcome: str
     reason: str = ""
     detail: str = ""
+    engine_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """What the stages before the draft filled in: who writes, where the thread stands, the move, and where that leads.
+
+    `atoms` are those that were found; what came with the message is not among them.
+    """
+
+    archetype: str | None = None
+    state: str | None = None
+    template_key: str | None = None
+    next_state: str | None = None
+    atoms: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +251,8 @@ class Result:
     note_key: str | None = None  # of the note that was chosen; the candidate may name it otherwise
     read: frozenset[str] = frozenset()  # the workspace paths of what the bundle was read from
     suppress_person: bool = False
+    staged: Staged = field(default_factory=Staged)
+    mode: Mode = "review"
     engine_served: str | None = None
     fingerprint: str | None = None
     answered: bool = False

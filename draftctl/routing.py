@@ -1,5 +1,7 @@
 """Which workflow makes the reply of a cell (archetype x state x templateKey): the most specific, else by priority, never by order. Pure.
 
+The table of decisions is looked up the same way, with archetype x state x the atoms that are known.
+
 W beats V only if W's match set is a strict subset of V's. Of several that nothing beats, the highest `priority` wins; equal ones
 are ambiguous. A broken file takes part with what can still be read of it: it holds its own cells and nobody else's.
 """
@@ -16,16 +18,17 @@ Reason = Literal["only", "specific", "priority", "ambiguous", "none"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """Who writes, where the thread stands, which note is the move; None where that is not known."""
+    """Who writes, where the thread stands, which note is the move (None where that is not known), and which atoms are there."""
 
     archetype: str | None
     state: str | None
-    template_key: str | None
+    template_key: str | None = None
+    atoms: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One workflow as the selection sees it; `template_keys` of the match set are the notes' keys, names and aliases resolved."""
+    """One workflow or decision as the selection sees it; `template_keys` of the match set are the notes' keys, names and aliases resolved."""
 
     id: str
     applies: MatchSet
@@ -53,8 +56,8 @@ class Choice:
     candidates: tuple[Considered, ...] = ()
 
 
-def choose(entries: Sequence[Entry], cell: Cell) -> Choice:
-    """Choose for one cell; the same whatever the order of the entries."""
+def choose(entries: Sequence[Entry], cell: Cell, *, what: str = "workflow") -> Choice:
+    """Choose for one cell; the same whatever the order of the entries. `what` names them in the reason."""
     entries = sorted(entries, key=lambda entry: entry.id)
     matching = [entry for entry in entries if matches(entry.applies, cell)]
     beaten = {v.id: w.id for v in matching for w in matching if is_narrower(w.applies, v.applies)}
@@ -66,7 +69,7 @@ def choose(entries: Sequence[Entry], cell: Cell) -> Choice:
         Considered(id=entry.id, matched=entry in matching, beaten_by=beaten.get(entry.id)) for entry in entries
     )
     if not matching:
-        return Choice(winner=None, reason="none", detail="none: no workflow applies here", candidates=trace)
+        return Choice(winner=None, reason="none", detail=f"none: no {what} applies here", candidates=trace)
     if len(best) > 1:
         names = ", ".join(entry.id for entry in best)
         detail = f"ambiguous: {names} apply equally; narrow one, add one for what they share, or give one a priority"
@@ -86,18 +89,20 @@ def choose(entries: Sequence[Entry], cell: Cell) -> Choice:
 
 
 def matches(applies: MatchSet, cell: Cell) -> bool:
-    """Say whether a workflow is for a cell."""
+    """Say whether a match set has a cell."""
     pairs = (
         (applies.archetypes, cell.archetype),
         (applies.states, cell.state),
         (applies.template_keys, cell.template_key),
     )
-    return all(words is None or word in words for words, word in pairs)
+    named = all(words is None or word in words for words, word in pairs)
+    return named and applies.atoms <= cell.atoms and not applies.without & cell.atoms
 
 
 def is_narrower(one: MatchSet, other: MatchSet) -> bool:
     """Say whether a match set is a strict subset of another."""
-    return one != other and all(_within(a, b) for a, b in zip(_sets(one), _sets(other), strict=True))
+    within = all(_within(a, b) for a, b in zip(_sets(one), _sets(other), strict=True))
+    return one != other and within and one.atoms >= other.atoms and one.without >= other.without
 
 
 def _sets(applies: MatchSet) -> tuple[frozenset[str] | None, ...]:

@@ -8,37 +8,41 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from draftctl.canon import NOTES, SAFETY, Canon, Note
-from draftctl.chain import ChainDeps, Memory, NoMemory, run_chain
+from draftctl.chain import ChainDeps, run_chain
 from draftctl.chainset import ChainSet, engine_matches
 from draftctl.context import Context, gather
 from draftctl.engines.base import Completion, Engine, EngineRefused, Request
 from draftctl.errors import EngineUnreachable
 from draftctl.few_shot import Example
 from draftctl.gates import GATES, RULESET
-from draftctl.gates.base import Gate, Side
-from draftctl.gates.owner import NAME as OWNER
-from draftctl.gates.owner import check_owner
+from draftctl.gates.base import Around, Gate
 from draftctl.manifest import Manifest
+from draftctl.memory import Memory, NoMemory
 from draftctl.models import (
-    Alert,
     BundlePart,
     Candidate,
     Drafted,
     Finding,
     Held,
+    Mode,
     Person,
     PromptPart,
     Result,
     Step,
+    Thread,
     WorkflowRef,
     bundle_hash,
     prompt_hash,
-    sha256_text,
 )
 from draftctl.rendering import RENDERER_VERSION, Facts, MissingAtom, Prompts, render_note, unfilled
 from draftctl.routing import Cell, Choice
+from draftctl.screening import body_hits, inbound_hits, stopped
+from draftctl.stages import Filled, Stages, fill
 from draftctl.workflow import Workflow
 
+MAX_UNANSWERED = (
+    1  # of our texts that may stand without an answer before another one is written: one follow-up, never two
+)
 Examples = Callable[
     [Workflow, Candidate, str], tuple[Example, ...]
 ]  # of a workflow, for a candidate, under a note's key
@@ -89,47 +93,103 @@ def note_facts(canon: Canon) -> Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deps:
-    """What a run hands to every candidate; `chains` is None for the template engine."""
+    """What a run hands to every candidate; `chains` is None for the template engine, `stages` where others classify and decide.
+
+    `mode` is the workspace's, for candidates that say none; `passed` says that a passing report of the engine is on record.
+    """
 
     engine: Engine
     canon: Canon
     gates: Sequence[Gate] = GATES
     chains: Chains | None = None
+    stages: Stages | None = None
+    mode: Mode = "review"
+    passed: bool = True
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """Return every engine that is asked, each once."""
+        asking = self.stages.asking if self.stages else None
+        other = asking.deps.engine if asking else self.engine
+        return (self.engine,) if other is self.engine else (self.engine, other)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Hit:
-    gate: str
-    rule: str
-    text: str
-    raises_alert: bool
-
-
-async def draft_one(candidate: Candidate, person: Person, deps: Deps, memory: Memory | None = None) -> Result:
+async def draft_one(
+    candidate: Candidate, person: Person, deps: Deps, memory: Memory | None = None, thread: Thread | None = None
+) -> Result:
     """Decide about one candidate. Raises nothing that an engine or a gate may do; bugs pass through."""
-    hits = _inbound_hits(candidate, person, deps)
+    memory, thread = memory or NoMemory(), thread or Thread()
+    hits = inbound_hits(candidate, person, deps.gates, deps.canon)
     if hits:
-        return _stopped(candidate, hits, person)
+        return stopped(candidate, hits, person)
     passed = Finding(kind="gate", outcome="pass", detail=f"inbound {RULESET}")
-    chosen = _choose(candidate, person, deps.canon)
     result = Result(candidate=candidate, outcome=Held(reason="unclassified"), findings=(passed,))
-    if isinstance(chosen, Held):
-        return replace(result, outcome=chosen)
-    note = chosen
+    stop = _why_not(candidate, person, thread)
+    if stop is not None:
+        return replace(result, outcome=stop)
+    filled = Filled(candidate=candidate)
+    if deps.stages is not None:
+        filled = await fill(candidate, thread, deps.stages, memory)
+    result = _with_stages(result, filled, deps)
+    if filled.held is not None:
+        return replace(result, outcome=filled.held)
+    note = Held(reason="mode_hold") if result.mode == "hold" else _note(filled.candidate, deps.canon)
+    if isinstance(note, Held):
+        return replace(result, outcome=note)
     result = replace(result, note_key=note.key)
+    around = Around(
+        inbound=candidate.inbound, sent=thread.sent, drafted=thread.drafted, atoms=filled.candidate.usable_atoms
+    )
     if deps.chains is not None:
-        return await _chain(result, note, deps, deps.chains, memory or NoMemory())
+        return await _chain(result, note, deps, deps.chains, memory, around)
+    return await _template(result, note, deps, around)
+
+
+def _with_stages(result: Result, filled: Filled, deps: Deps) -> Result:
+    """Note what the stages filled in, and the mode that follows: the candidate's own, else the decision's, else the workspace's."""
+    mode = result.candidate.mode or filled.mode or deps.mode
+    named = "candidate" if result.candidate.mode else "decision" if filled.mode else "workspace"
+    findings = [*result.findings, *filled.findings]
+    if deps.stages is not None and filled.held is None:
+        findings.append(Finding(kind="mode", outcome=mode, reason=named))
+    return replace(
+        result,
+        candidate=filled.candidate,
+        staged=filled.staged,
+        mode=mode,
+        findings=tuple(findings),
+        steps=filled.steps,
+        answered=filled.answered,
+    )
+
+
+def _alone(result: Result, deps: Deps, *, opted_in: bool, by: str) -> Result:
+    """Take `auto` back where nobody opted in to it, or where no passing report of the build is on record."""
+    if result.mode != "auto" or not isinstance(result.outcome, Drafted):
+        return result
+    why = "" if opted_in else f"{by} does not say `auto: true`"
+    if not why and not deps.passed:
+        why = f"no passing report of {deps.engine.id} is on record"
+    if not why:
+        return result
+    finding = Finding(kind="mode", outcome="review", reason="not_auto", detail=why)
+    return replace(result, mode="review", findings=(*result.findings, finding))
+
+
+async def _template(result: Result, note: Note, deps: Deps, around: Around) -> Result:
+    """Let the note itself be the reply."""
     bundle = _bundle(note, deps.canon)
     result = replace(result, bundle=bundle, bundle_hash=bundle_hash(bundle), read=frozenset({NOTES, SAFETY}))
     try:
-        text = render_note(note.text, candidate.usable_atoms)
+        text = render_note(note.text, result.candidate.usable_atoms)
     except MissingAtom as error:
         outcome = Held(reason="missing_atom", detail=f"note {note.key} needs `{error}`")
         return replace(result, outcome=outcome)
-    return await _ask(result, note, text, deps)
+    asked = await _ask(result, note, text, deps, around)
+    return _alone(asked, deps, opted_in=note.auto, by=f"note {note.key}")
 
 
-async def _chain(result: Result, note: Note, deps: Deps, setup: Chains, memory: Memory) -> Result:
+async def _chain(result: Result, note: Note, deps: Deps, setup: Chains, memory: Memory, around: Around) -> Result:
     """Run the workflow of the candidate's cell, or say why none may run."""
     candidate = result.candidate
     workflow = _workflow_for(candidate, note, deps.engine.id, setup)
@@ -143,14 +203,15 @@ async def _chain(result: Result, note: Note, deps: Deps, setup: Chains, memory: 
         sampling=setup.manifest.sampling.model_dump(exclude_none=True),
         extra_tokens=setup.manifest.special_tokens,
         notes=setup.notes,
-        body_hits=lambda body, names: body_hits(body, deps.canon, _named(deps.gates, names)),
+        body_hits=lambda body, names: body_hits(body, deps.canon, _named(deps.gates, names), around),
+        asked_before=max((step.n for step in result.steps), default=0),
     )
     done = await run_chain(candidate, workflow, context, chain_deps, memory)
     passed = Finding(kind="gate", outcome="pass", detail=f"body {RULESET}")
-    return replace(
+    done_with = replace(
         result,
         outcome=done.outcome,
-        steps=done.steps,
+        steps=(*result.steps, *done.steps),
         findings=(*result.findings, *done.findings, *((passed,) if isinstance(done.outcome, Drafted) else ())),
         bundle=context.bundle,
         bundle_hash=context.bundle_hash,
@@ -158,8 +219,9 @@ async def _chain(result: Result, note: Note, deps: Deps, setup: Chains, memory: 
         read=context.read,
         engine_served=done.served,
         fingerprint=done.fingerprint,
-        answered=done.answered,
+        answered=done.answered or result.answered,
     )
+    return _alone(done_with, deps, opted_in=workflow.auto, by=workflow.id)
 
 
 def _workflow_for(candidate: Candidate, note: Note, engine_id: str, setup: Chains) -> Workflow | Held:
@@ -190,65 +252,21 @@ def _named(gates: Sequence[Gate], names: Sequence[str] | None) -> Sequence[Gate]
     return gates if names is None else [gate for gate in gates if gate.name in names]
 
 
-def _inbound_hits(candidate: Candidate, person: Person, deps: Deps) -> list[_Hit]:
-    """Run the inbound gates over every message that the prospect wrote; what a person has cleared does not stop again."""
-    hits = [hit for gate in deps.gates if "inbound" in gate.sides for hit in _gate_hits(gate, candidate)]
-    hits += _owner_hits(candidate, deps.canon)
-    # A STOP of somebody who is suppressed is settled already; what else they wrote may still need a person.
-    return [
-        hit for hit in hits if _alert(hit) not in person.cleared and not (person.opted_out and hit.gate == "opt_out")
-    ]
-
-
-def _stopped(candidate: Candidate, hits: Sequence[_Hit], person: Person) -> Result:
-    first = hits[0]
-    return Result(
-        candidate=candidate,
-        outcome=Held(reason=f"gate:{first.gate}", detail=f"inbound, rule {first.rule}"),
-        findings=tuple(
-            Finding(kind="gate", outcome="hold", reason=hit.gate, detail=f"inbound {hit.rule}") for hit in hits
-        ),
-        alerts=tuple(dict.fromkeys(_alert(hit) for hit in hits if hit.raises_alert)),
-        suppress_person=not person.opted_out and any((hit.gate, hit.rule) == ("opt_out", "bare-word") for hit in hits),
-    )
-
-
-def _gate_hits(gate: Gate, candidate: Candidate) -> list[_Hit]:
-    texts = candidate.unanswered if gate.name == "opt_out" else candidate.inbound
-    found = ((text, _run(gate, text, "inbound")) for text in dict.fromkeys(texts))
-    return [_Hit(gate=gate.name, rule=rule, text=text, raises_alert=gate.raises_alert) for text, rule in found if rule]
-
-
-def _owner_hits(candidate: Candidate, canon: Canon) -> list[_Hit]:
-    patterns = [(p.id, p.words, p.on) for p in canon.patterns]
-    found = (
-        ((text, check_owner(text, "inbound", patterns)) for text in dict.fromkeys(candidate.inbound))
-        if patterns
-        else ()
-    )
-    why = {pattern.id: f"{pattern.id}: {pattern.why}" if pattern.why else pattern.id for pattern in canon.patterns}
-    return [_Hit(gate=OWNER, rule=why[rule], text=text, raises_alert=False) for text, rule in found if rule]
-
-
-def _run(gate: Gate, text: str, side: Side) -> str | None:
-    try:
-        return gate.check(text, side)
-    except Exception as error:  # noqa: BLE001  (a gate that fails holds: that is what it is for)
-        return f"failed ({type(error).__name__})"
-
-
-def _alert(hit: _Hit) -> Alert:
-    return Alert(gate=hit.gate, message_sha256=sha256_text(hit.text))
-
-
-def _choose(candidate: Candidate, person: Person, canon: Canon) -> Held | Note:
-    """Say who may not be written to, or which note is the reply."""
+def _why_not(candidate: Candidate, person: Person, thread: Thread) -> Held | None:
+    """Say why nothing is written to this person, or in this thread, now."""
     if person.opted_out:
         return Held(reason="opted_out")
     if person.flagged:
         return Held(reason="person_flagged")
-    if candidate.mode == "hold":
-        return Held(reason="mode_hold")
+    if thread.superseded:
+        return Held(reason="superseded")
+    if thread.unanswered > MAX_UNANSWERED:
+        return Held(reason="follow_up_limit", detail=f"{thread.unanswered} of our texts stand unanswered")
+    return Held(reason="mode_hold") if candidate.mode == "hold" else None
+
+
+def _note(candidate: Candidate, canon: Canon) -> Held | Note:
+    """Return the note that is the move."""
     if not candidate.template_key:
         return Held(reason="unclassified")
     note = canon.find(candidate.template_key)
@@ -266,7 +284,7 @@ def _bundle(note: Note, canon: Canon) -> tuple[BundlePart, ...]:
     )
 
 
-async def _ask(result: Result, note: Note, text: str, deps: Deps) -> Result:
+async def _ask(result: Result, note: Note, text: str, deps: Deps, around: Around) -> Result:
     messages = (PromptPart.of("assistant", text),)
     try:
         completion = await deps.engine.complete(Request(engine_id=deps.engine.id, messages=messages))
@@ -275,7 +293,7 @@ async def _ask(result: Result, note: Note, text: str, deps: Deps) -> Result:
     except EngineRefused as error:
         return replace(result, outcome=Held(reason=error.reason, detail=error.message), answered=True)
     step = Step(
-        n=1,
+        n=max((step.n for step in result.steps), default=0) + 1,
         verb="draft",
         name="draft",
         attempt=1,
@@ -287,18 +305,20 @@ async def _ask(result: Result, note: Note, text: str, deps: Deps) -> Result:
         completion_tokens=completion.completion_tokens,
         cached_tokens=completion.cached_tokens,
     )
-    outcome, findings = _accept(completion, note, deps)
+    outcome, findings = _accept(completion, note, deps, around)
     return replace(
         result,
         outcome=outcome,
-        steps=(step,),
+        steps=(*result.steps, step),
         findings=(*result.findings, *findings),
         engine_served=completion.model,
         answered=True,
     )
 
 
-def _accept(completion: Completion, note: Note, deps: Deps) -> tuple[Drafted | Held, tuple[Finding, ...]]:
+def _accept(
+    completion: Completion, note: Note, deps: Deps, around: Around
+) -> tuple[Drafted | Held, tuple[Finding, ...]]:
     """Let a completion through only if it is whole, from the right build, and past every gate."""
     if completion.model != deps.engine.id:
         return Held(reason="wrong_build", detail=f"the server says {completion.model!r}", on_body=True), ()
@@ -311,17 +331,10 @@ def _accept(completion: Completion, note: Note, deps: Deps) -> tuple[Drafted | H
         return Held(
             reason="over_length", detail=f"{len(body) - note.max_chars} characters over {note.max_chars}", on_body=True
         ), ()
-    hits = body_hits(body, deps.canon, deps.gates)
+    hits = body_hits(body, deps.canon, deps.gates, around)
     if hits:
         findings = tuple(
             Finding(kind="gate", outcome="hold", reason=name, detail=f"body {rule}") for name, rule in hits
         )
         return Held(reason=f"gate:{hits[0][0]}", detail=f"reply, rule {hits[0][1]}", on_body=True), findings
     return Drafted(body=body), (Finding(kind="gate", outcome="pass", detail=f"body {RULESET}"),)
-
-
-def body_hits(body: str, canon: Canon, gates: Sequence[Gate] = GATES) -> list[tuple[str, str]]:
-    """Return every gate and rule that stops a text from being sent; used on drafts and on what a person writes."""
-    hits = [(gate.name, rule) for gate in gates if "body" in gate.sides and (rule := _run(gate, body, "body"))]
-    owner = check_owner(body, "body", [(p.id, p.words, p.on) for p in canon.patterns])
-    return [*hits, (OWNER, owner)] if owner else hits

@@ -22,6 +22,15 @@ class Vocab:
     archetypes: tuple[str, ...]
     states: tuple[str, ...]
 
+    def unknown(self, kind: str, word: str) -> str | None:
+        """Say that a word is not among the `archetypes` or `states`, and which was probably meant; None where it is."""
+        allowed = self.archetypes if kind == "archetypes" else self.states
+        return (
+            None
+            if word in allowed
+            else f"'{word}' is not among the {kind} of {VOCAB}{did_you_mean(word, list(allowed))}"
+        )
+
     def check(self, kind: str, word: str) -> str:
         """Return `word` if it is one of the archetypes or states; raise UsageError with the nearest one if not."""
         allowed = self.archetypes if kind == "archetype" else self.states

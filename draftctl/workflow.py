@@ -6,7 +6,7 @@ order inside match sets.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ DEFAULT_MAX_CHARS = 640  # four segments of an SMS
 DEFAULT_MAX_TOKENS = {"think": 256, "choose": 32, "extract": 256, "critique": 256}
 DEFAULT_REDRAFTS = {"draft": 2, "check": 2, "critique": 1}
 _IS_WORKFLOW = re.compile(r"workflows/(?P<stem>[^/]+)\.yaml")
-_NOT_A_WORKFLOW = frozenset({"vocab"})
+_NOT_A_WORKFLOW = frozenset({"vocab", "classify", "decisions"})
 _LIMIT = re.compile(r"(?:<=|≤)\s*([0-9]{1,4})\s*(?:chars?|characters?)\b", re.IGNORECASE)
 _PARTIAL = re.compile(r"workflows/partials/(?P<name>[^/]+\.j2)")
 _PHRASES = {
@@ -34,11 +34,13 @@ _PHRASES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchSet:
-    """For whom a workflow is: three sets; None stands for any."""
+    """For whom a workflow or a decision is: sets, of which None stands for any, and the atoms that must be there, or must not."""
 
     archetypes: frozenset[str] | None = None
     states: frozenset[str] | None = None
     template_keys: frozenset[str] | None = None
+    atoms: frozenset[str] = frozenset()
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +98,18 @@ class Workflow:
     description: str = ""
     tests: int = 0
     examples: ExamplesRule | None = None
+    auto: bool = False
     document: Document
 
     @property
     def draft(self) -> int:
         """Return the index of the draft step."""
         return next(n for n, step in enumerate(self.steps) if step.verb == "draft")
+
+    @property
+    def max_chars(self) -> int:
+        """Return how long the reply may be; 0 where there is none, as with the classifier's steps."""
+        return next((step.max_chars for step in self.steps if step.verb == "draft"), 0)
 
 
 def workflow_paths(paths: Mapping[str, object]) -> list[str]:
@@ -171,11 +179,11 @@ def parse_workflow(content: bytes, path: str, partials: Mapping[str, str]) -> Wo
     """
     document = parse_yaml(content, path)
     file = validate(document, WorkflowFile)
-    context, problems = _context(document, file)
+    context, problems = read_context(document, file.context)
     problems += problems_of(document, file, path, partials)
     if problems:
         raise FileProblems(problems)
-    steps = tuple(_step(n, step) for n, step in enumerate(file.steps, start=1))
+    steps = tuple(read_step(n, step) for n, step in enumerate(file.steps, start=1))
     used = tuple(sorted({name for step in steps for name in included(step.text)}))
     semantic = canonical_json(_semantic(file, context, steps, {name: partials[name] for name in used}))
     return Workflow(
@@ -195,14 +203,18 @@ def parse_workflow(content: bytes, path: str, partials: Mapping[str, str]) -> Wo
         description=file.description,
         tests=len(file.tests),
         examples=_examples(file.examples),
+        auto=file.auto,
         document=document,
     )
 
 
-def _context(document: Document, file: WorkflowFile) -> tuple[tuple[ContextItem, ...], list[Problem]]:
+def read_context(
+    document: Document, entries: Sequence[str | ContextFile]
+) -> tuple[tuple[ContextItem, ...], list[Problem]]:
+    """Read the entries of `context`, and what is wrong with them."""
     items: list[ContextItem] = []
     problems = []
-    for n, entry in enumerate(file.context):
+    for n, entry in enumerate(entries):
         if isinstance(entry, ContextFile):
             given = entry.model_dump(exclude_none=True)
             if len(given) != 1:
@@ -233,7 +245,8 @@ def _examples(file: ExamplesFile | None) -> ExamplesRule | None:
     return ExamplesRule(match=file.match, most=file.max, max_chars=file.max_chars)
 
 
-def _step(n: int, file: StepFile) -> Step:
+def read_step(n: int, file: StepFile) -> Step:
+    """Return one step as it is run, its defaults filled in; `n` counts from 1."""
     verb = verbs_of(file)[0]
     text = "" if verb == "check" else getattr(file, verb).strip()
     max_chars = (file.max_chars or _limit_in(text)) if verb == "draft" else 0
@@ -292,6 +305,7 @@ def _semantic(
         "sampling": file.sampling.model_dump(exclude_none=True),
         "examples": file.examples.model_dump(mode="json") if file.examples and file.examples.max else None,
         "priority": file.priority,
+        "auto": file.auto,
         "partials": dict(partials),
     }
     return {key: item for key, item in value.items() if item}

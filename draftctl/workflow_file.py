@@ -80,6 +80,7 @@ class WorkflowFile(_File):
     sampling: SamplingFile = SamplingFile()
     examples: ExamplesFile | None = None
     priority: int = 0
+    auto: bool = False  # may a reply leave without a person, where the mode says so
     tests: tuple[Any, ...] = ()
 
 

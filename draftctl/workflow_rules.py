@@ -5,7 +5,7 @@ What needs more than the one file (vocabulary, notes, ties) stands in `chainset`
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from draftctl.engine_id import parse_build
@@ -49,7 +49,7 @@ def problems_of(document: Document, file: WorkflowFile, path: str, partials: Map
     """Yield everything that is wrong in one file, `path` being its place in the workspace."""
     yield from _head_problems(document, file, path)
     yield from _step_problems(document, file)
-    yield from _text_problems(document, file, partials)
+    yield from _text_problems(document, file.steps, partials)
 
 
 def _head_problems(document: Document, file: WorkflowFile, path: str) -> Iterator[Problem]:
@@ -59,15 +59,7 @@ def _head_problems(document: Document, file: WorkflowFile, path: str) -> Iterato
         yield document.problem(("id",), f"the id is {file.id}, but the file is {path}", "E-ID")
     if not file.version.strip() or len(file.version) > 64:  # noqa: PLR2004
         yield document.problem(("version",), "a version is a number or a short word", "E-VALUE")
-    if not _GLOB.fullmatch(file.engine):
-        yield document.problem(
-            ("engine",), f"'{file.engine}' is no do-gpu build (do-gpu-<model>_<YYYY-MM-DD>.<n>) and no pattern of one (do-gpu-<model>_*)", "E-ENGINE"
-        )  # fmt: skip
-    elif not any(char in file.engine for char in "*?["):
-        try:
-            parse_build(file.engine)
-        except UsageError as error:
-            yield document.problem(("engine",), f"{error.message} {error.hint}", "E-ENGINE")
+    yield from engine_problem(document, file.engine)
     for kind, path_name in (("archetypes", "archetypes"), ("states", "states"), ("template_keys", "templateKeys")):
         words = getattr(file.applies_to, kind)
         for n, word in enumerate(words):
@@ -75,9 +67,39 @@ def _head_problems(document: Document, file: WorkflowFile, path: str) -> Iterato
                 yield document.problem(("appliesTo", path_name, n), f"'{word}' stands twice", "E-DUP")
 
 
+def engine_problem(document: Document, engine: str) -> Iterator[Problem]:
+    """Yield what is wrong with `engine:`, which is a build's id or a pattern of one."""
+    if not _GLOB.fullmatch(engine):
+        yield document.problem(
+            ("engine",), f"'{engine}' is no do-gpu build (do-gpu-<model>_<YYYY-MM-DD>.<n>) and no pattern of one (do-gpu-<model>_*)", "E-ENGINE"
+        )  # fmt: skip
+    elif not any(char in engine for char in "*?["):
+        try:
+            parse_build(engine)
+        except UsageError as error:
+            yield document.problem(("engine",), f"{error.message} {error.hint}", "E-ENGINE")
+
+
+def question_problems(document: Document, steps: Sequence[StepFile], partials: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield what is wrong in the classifier's steps: those of a workflow's that make no reply."""
+    yield from _verb_problems(document, steps)
+    yield from _text_problems(document, steps, partials)
+    for n, step in enumerate(steps):
+        for verb in verbs_of(step):
+            if verb in ("draft", "check", "critique"):
+                yield document.problem(
+                    ("steps", n), f"a {verb} is about a reply; classifying has think, choose and extract", "E-VERB"
+                )
+
+
 def _step_problems(document: Document, file: WorkflowFile) -> Iterator[Problem]:
+    yield from _verb_problems(document, file.steps)
+    yield from _order_problems(document, file)
+
+
+def _verb_problems(document: Document, steps: Sequence[StepFile]) -> Iterator[Problem]:
     names: set[str] = set()
-    for n, step in enumerate(file.steps):
+    for n, step in enumerate(steps):
         verbs, here = verbs_of(step), ("steps", n)
         if len(verbs) != 1:
             message = f"a step has exactly one of {', '.join(VERBS)}" + (
@@ -95,7 +117,6 @@ def _step_problems(document: Document, file: WorkflowFile) -> Iterator[Problem]:
             yield document.problem((*here, "as"), f"a step before this one is '{name}' too", "E-STEPREF")
         names.add(name)
         yield from _siblings(document, step, verb, here)
-    yield from _order_problems(document, file)
 
 
 def _siblings(document: Document, step: StepFile, verb: str, here: tuple[str | int, ...]) -> Iterator[Problem]:
@@ -199,10 +220,10 @@ def _order_problems(document: Document, file: WorkflowFile) -> Iterator[Problem]
             yield document.problem(("steps", n), "after the draft only check and critique may stand", "E-DRAFT")
 
 
-def _text_problems(document: Document, file: WorkflowFile, partials: Mapping[str, str]) -> Iterator[Problem]:
+def _text_problems(document: Document, steps: Sequence[StepFile], partials: Mapping[str, str]) -> Iterator[Problem]:
     names: list[str] = []
     left: dict[str, tuple[str, ...]] = {}
-    for n, step in enumerate(file.steps):
+    for n, step in enumerate(steps):
         verbs = verbs_of(step)
         if len(verbs) != 1:
             continue

@@ -4,7 +4,7 @@ from typing import Any
 
 from draftctl.batch import Limits
 from draftctl.engines.chat import ChatEngine
-from draftctl.runner import body_hits
+from draftctl.screening import body_hits
 from draftctl.service import RunOptions, load_canon, run
 from draftctl.store.corrections import Corrected, Verdict, correct
 from draftctl.store.db import open_database, transaction

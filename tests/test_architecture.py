@@ -39,26 +39,32 @@ gpu.simulate gpu.clairvoyant gpu.transport gpu.scopes gpu.readiness gpu.ssh gpu.
 store.erasure
 store.people store.reviewing store.export_rows store.figures
 store.corrections
-store.standing store.backup store.engines store.views store.leases
+store.backup store.engines store.views store.leases
 store.results
+store.standing
 store.jobs
+store.threads
 store.few_shot store.training
 store.persons
-store.audit store.writer store.checkpoints store.workflows store.leases_of_review
+store.decisions store.audit store.writer store.checkpoints store.workflows store.leases_of_review
 store.db
 lint workspace
 runner preview
+stages screening
 engines.chat
 engines.template engines.absent engines.endpoints engines.wire engines.probe
 chain
+memory
 answers context engines.base
+decisions classifier
 chainset
-routing workflowlock
+routing workflowlock classifier_file
 workflow
 workflow_rules
 workflow_file
 gates
-gates.coercion gates.explicit gates.identity gates.legal_threat gates.minor gates.opt_out gates.owner gates.payment gates.personal_data gates.placeholder gates.price gates.repetition gates.self_harm gates.services gates.think_leak gates.threat
+gates.coercion gates.duplicate gates.explicit gates.language gates.identity gates.legal_threat gates.minor gates.opt_out gates.owner gates.payment gates.personal_data gates.placeholder gates.price gates.repetition gates.self_harm gates.services gates.think_leak gates.threat gates.unscreened_commitment
+phrases
 gates.base
 gates.text
 corrections_file
@@ -92,6 +98,13 @@ PURE = [
     "routing",
     "context",
     "answers",
+    "classifier",
+    "classifier_file",
+    "decisions",
+    "memory",
+    "phrases",
+    "screening",
+    "stages",
     "preview",
     "chain",
     "engines.wire",
@@ -108,7 +121,10 @@ PURE = [
     "gates.base",
     "gates.text",
     "gates.coercion",
+    "gates.duplicate",
     "gates.explicit",
+    "gates.language",
+    "gates.unscreened_commitment",
     "gates.identity",
     "gates.legal_threat",
     "gates.minor",
@@ -224,4 +240,4 @@ def test_broad_except_stands_at_four_known_places() -> None:
         and node.type.id in ("Exception", "BaseException")
         and not any(isinstance(child, ast.Raise) for child in node.body[-1:])
     }
-    assert places == {"cli/main.py", "batch.py", "runner.py", "store/writer.py"}
+    assert places == {"cli/main.py", "batch.py", "screening.py", "store/writer.py"}

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from draftctl.gates import GATES
+from draftctl.gates.base import Around, Gate, Side
 from draftctl.gates.opt_out import is_bare_stop
 from draftctl.gates.owner import check_owner
 
@@ -18,11 +19,25 @@ BY_NAME = {gate.name: gate for gate in GATES}
 NOTHING_MISSED = {"minor", "coercion", "self_harm", "opt_out", "price", "payment", "personal_data"}
 MAX_FALSE_ALARMS = 0.05
 MIN_BENIGN = 1 / 3
+MIN_CASES = 40
 
 
-def _cases(name: str) -> dict[str, dict[str, list[str]]]:
+def _cases(name: str) -> dict[str, dict[str, list[Any]]]:
     value: Any = yaml.safe_load((CASES / f"{name}.yaml").read_text())
     return value
+
+
+def _hit(gate: Gate, case: Any, side: Side) -> str | None:
+    """Run a case: a text, or a text with what is around it."""
+    if isinstance(case, str):
+        return gate.check(case, side)
+    around = Around(
+        inbound=tuple(case.get("inbound", ())),
+        sent=tuple(case.get("sent", ())),
+        drafted=tuple(case.get("drafted", ())),
+        atoms=case.get("atoms"),
+    )
+    return gate.check(case["text"], side, around)
 
 
 def test_every_gate_has_cases_and_every_file_a_gate() -> None:
@@ -37,7 +52,7 @@ def test_gate(name: str, record_property: Callable[[str, object], None]) -> None
         assert side in gate.sides
         for kind, texts in kinds.items():
             for text in texts:
-                hit = gate.check(text, side)  # type: ignore[arg-type]
+                hit = _hit(gate, text, side)  # type: ignore[arg-type]
                 if kind == "benign":
                     benign += 1
                     false_alarms += [(text, hit)] if hit else []
@@ -47,6 +62,7 @@ def test_gate(name: str, record_property: Callable[[str, object], None]) -> None
     record_property(
         "figure", f"gate {name}: {len(missed)} of {stops} missed, {len(false_alarms)} of {benign} false alarms"
     )
+    assert stops + benign >= MIN_CASES
     assert benign >= MIN_BENIGN * (stops + benign), "at least a third of the cases must be harmless"
     assert len(false_alarms) <= MAX_FALSE_ALARMS * benign, false_alarms
     assert not missed if name in NOTHING_MISSED else len(missed) <= MAX_FALSE_ALARMS * stops, missed
@@ -57,6 +73,7 @@ def test_no_text_makes_a_gate_raise(text: str) -> None:
     for gate in GATES:
         for side in gate.sides:
             gate.check(text, side)
+            gate.check(text, side, Around(inbound=(text[:40],), sent=(text,), atoms={"name": text}))
 
 
 def test_bare_stop_words() -> None:

@@ -131,10 +131,10 @@ def test_a_message_that_a_person_has_cleared_does_not_stop_again_but_a_new_one_d
 
 @pytest.mark.parametrize("side", ["inbound", "body"])
 def test_a_gate_that_fails_holds(side: str) -> None:
-    def broken(_text: str, _side: str) -> str | None:
+    def broken(*_: object) -> str | None:
         raise ZeroDivisionError
 
-    gate = Gate(name="price", version=1, sides=frozenset({side}), check=broken)  # type: ignore[arg-type]
+    gate = Gate(name="price", version=1, why="", sides=frozenset({side}), check=broken)  # type: ignore[arg-type]
     outcome = decide(TemplateEngine(), gates=(gate,))
     assert isinstance(outcome, Held)
     assert outcome.reason == "gate:price"

@@ -141,7 +141,7 @@ def hold(
 
 def body_gates(ctx: typer.Context) -> "BodyHits":
     """Return what stops a text from leaving, by the rules as they are committed."""
-    from draftctl.runner import body_hits
+    from draftctl.screening import body_hits
 
     canon = committed_canon(ctx)
     return lambda body: body_hits(body, canon)

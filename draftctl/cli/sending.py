@@ -26,7 +26,7 @@ def dispatch(
     from datetime import UTC, datetime
 
     from draftctl.dispatch import FileDispatcher, consent_problem
-    from draftctl.runner import body_hits
+    from draftctl.screening import body_hits
     from draftctl.store.db import run_lock
 
     scheme, _, path = to.partition(":")

@@ -2,8 +2,10 @@
 
 from draftctl.gates import (
     coercion,
+    duplicate,
     explicit,
     identity,
+    language,
     legal_threat,
     minor,
     opt_out,
@@ -16,6 +18,7 @@ from draftctl.gates import (
     services,
     think_leak,
     threat,
+    unscreened_commitment,
 )
 from draftctl.gates.base import Gate
 from draftctl.models import canonical_json, sha256_text
@@ -36,6 +39,9 @@ GATES: tuple[Gate, ...] = (
     think_leak.GATE,
     placeholder.GATE,
     repetition.GATE,
+    unscreened_commitment.GATE,
+    language.GATE,
+    duplicate.GATE,
 )
 
 RULESET = sha256_text(canonical_json([[gate.name, gate.version] for gate in GATES]))[:16]

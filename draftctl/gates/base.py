@@ -5,9 +5,9 @@ In a pattern a space stands for up to three characters that are no letter or dig
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from draftctl.gates.text import readings, windows
 
@@ -37,17 +37,43 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
-    """A safety gate. `check(text)` returns the id of the rule that stops, or None.
+class Around:
+    """What a body answers: the thread's inbound texts, what was sent in it and what is drafted in it beside, and what is known (atoms).
 
-    `raises_alert`: a hit on the inbound is also an alert, and stays with the person.
+    Atoms that are None are not asked about: a person's own text may say what only that person knows.
+    """
+
+    inbound: tuple[str, ...] = ()
+    sent: tuple[str, ...] = ()
+    drafted: tuple[str, ...] = ()
+    atoms: Mapping[str, Any] | None = None
+
+
+NOTHING = Around()
+
+
+class Check(Protocol):
+    """Runs a gate's rules on one text; returns the id of the rule that stops, or None."""
+
+    def __call__(self, text: str, side: Side, around: Around = NOTHING, /) -> str | None:
+        """Look at a text and, where the gate needs it, at what is around it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """A safety gate: why it is there, in a sentence, and its check.
+
+    `raises_alert`: a hit on the inbound is also an alert, and stays with the person. `contextual`: it judges a body by what is around it.
     """
 
     name: str
     version: int
+    why: str
     sides: frozenset[Side]
-    check: Callable[[str, Side], str | None]
+    check: Check
     raises_alert: bool = False
+    contextual: bool = False
 
 
 def rule(rule_id: str, *phrases: str, unless: str = "", whole_words: bool = True) -> Rule:
@@ -77,6 +103,7 @@ def run_rules(rules: tuple[Rule, ...], text: str) -> str | None:
 
 def rules_gate(
     name: str,
+    why: str,
     *,
     inbound: tuple[Rule, ...] = (),
     body: tuple[Rule, ...] = (),
@@ -90,7 +117,7 @@ def rules_gate(
     if body:
         sides.add("body")
 
-    def check(text: str, side: Side) -> str | None:
+    def check(text: str, side: Side, _around: Around = NOTHING, /) -> str | None:
         return run_rules(inbound if side == "inbound" else body, text)
 
-    return Gate(name=name, version=version, sides=frozenset(sides), check=check, raises_alert=raises_alert)
+    return Gate(name=name, version=version, why=why, sides=frozenset(sides), check=check, raises_alert=raises_alert)

@@ -77,4 +77,4 @@ _RULES = (
     ),
 )
 
-GATE = rules_gate("coercion", inbound=_RULES, raises_alert=True)
+GATE = rules_gate("coercion", "Somebody else decides for them; a person must look.", inbound=_RULES, raises_alert=True)

@@ -22,4 +22,4 @@ _RULES = (
     rule("cjk", r"性爱|做爱|裸体|口交|セックス|裸|섹스", whole_words=False),
 )
 
-GATE = rules_gate("explicit", body=_RULES)
+GATE = rules_gate("explicit", "Nothing sexual is ever put in writing.", body=_RULES)

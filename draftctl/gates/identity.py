@@ -57,4 +57,6 @@ _BODY = (
     ),
 )
 
-GATE = rules_gate("identity", inbound=_INBOUND, body=_BODY)
+GATE = rules_gate(
+    "identity", "Whether a machine writes is answered by a person, truthfully.", inbound=_INBOUND, body=_BODY
+)

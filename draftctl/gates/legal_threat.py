@@ -42,4 +42,6 @@ _RULES = (
     ),
 )
 
-GATE = rules_gate("legal_threat", inbound=_RULES, raises_alert=True)
+GATE = rules_gate(
+    "legal_threat", "A person takes advice before anything is answered.", inbound=_RULES, raises_alert=True
+)

@@ -133,4 +133,4 @@ _BODY = (
     ),
 )
 
-GATE = rules_gate("minor", inbound=_RULES, body=_BODY, raises_alert=True)
+GATE = rules_gate("minor", "Nobody under age is ever written to.", inbound=_RULES, body=_BODY, raises_alert=True)

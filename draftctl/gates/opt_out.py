@@ -3,7 +3,7 @@
 Bare words: 47 CFR 64.1200(a)(10) and the carriers' keyword lists, with the same word in other languages.
 """
 
-from draftctl.gates.base import Gate, Side, rule, run_rules
+from draftctl.gates.base import NOTHING, Around, Gate, Side, rule, run_rules
 from draftctl.gates.text import readings
 
 BARE_WORDS = frozenset(
@@ -113,8 +113,14 @@ def is_bare_stop(text: str) -> bool:
     return False
 
 
-def _check(text: str, _side: Side) -> str | None:
+def _check(text: str, _side: Side, _around: Around = NOTHING, /) -> str | None:
     return "bare-word" if is_bare_stop(text) else run_rules(_RULES, text)
 
 
-GATE = Gate(name="opt_out", version=1, sides=frozenset({"inbound"}), check=_check)
+GATE = Gate(
+    name="opt_out",
+    version=1,
+    why="Whoever asks to be left alone is left alone.",
+    sides=frozenset({"inbound"}),
+    check=_check,
+)

@@ -28,4 +28,4 @@ _RULES = (
     rule("cjk", r"支付|转账|付款|微信支付|支付宝|現金|振込|支払|입금|결제", whole_words=False),
 )
 
-GATE = rules_gate("payment", body=_RULES)
+GATE = rules_gate("payment", "No way of paying is ever put in writing.", body=_RULES)

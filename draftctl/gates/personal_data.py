@@ -2,7 +2,7 @@
 
 import re
 
-from draftctl.gates.base import Gate, Side, rule, run_rules
+from draftctl.gates.base import NOTHING, Around, Gate, Side, rule, run_rules
 from draftctl.gates.text import digits, readings
 
 _STREET = r"(?:street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|square|sq|terrace|way|parkway|pkwy|highway|hwy|circle|crescent|close|row|alley|quay|mews)"
@@ -93,8 +93,14 @@ def _phone(text: str) -> bool:
     return False
 
 
-def _check(text: str, _side: Side) -> str | None:
+def _check(text: str, _side: Side, _around: Around = NOTHING, /) -> str | None:
     return "phone" if _phone(text) else run_rules(_RULES, text)
 
 
-GATE = Gate(name="personal_data", version=1, sides=frozenset({"body"}), check=_check)
+GATE = Gate(
+    name="personal_data",
+    version=1,
+    why="Nobody's phone, address, handle or link leaves in a text.",
+    sides=frozenset({"body"}),
+    check=_check,
+)

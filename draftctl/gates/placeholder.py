@@ -2,7 +2,7 @@
 
 import re
 
-from draftctl.gates.base import Gate, Side
+from draftctl.gates.base import NOTHING, Around, Gate, Side
 
 _MARKS = {
     "control-character": re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff]"),
@@ -27,7 +27,7 @@ _HONEST = re.compile(
 )
 
 
-def _check(text: str, _side: Side) -> str | None:
+def _check(text: str, _side: Side, _around: Around = NOTHING, /) -> str | None:
     for name, pattern in _MARKS.items():
         for match in pattern.finditer(text):
             around = text[max(0, match.start() - 12) : match.end() + 14]
@@ -37,4 +37,6 @@ def _check(text: str, _side: Side) -> str | None:
     return None
 
 
-GATE = Gate(name="placeholder", version=2, sides=frozenset({"body"}), check=_check)
+GATE = Gate(
+    name="placeholder", version=2, why="A text with a gap in it is no reply.", sides=frozenset({"body"}), check=_check
+)

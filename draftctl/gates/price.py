@@ -62,4 +62,4 @@ _RULES = (
     ),
 )
 
-GATE = rules_gate("price", body=_RULES)
+GATE = rules_gate("price", "No price is ever put in writing.", body=_RULES)

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-from draftctl.gates.base import Gate, Side
+from draftctl.gates.base import NOTHING, Around, Gate, Side
 from draftctl.gates.text import fold
 
 _CHAR_RUN = re.compile(r"(\S)\1{7,}")
@@ -12,7 +12,7 @@ _WORD_TIMES, _PHRASE_WORDS, _PHRASE_TIMES, _SENTENCE_CHARS, _LETTER_BLOCK_TIMES 
 _BLOCK = re.compile(r"([^\W\d_]{2,4})\1{%d,}" % _LETTER_BLOCK_TIMES)
 
 
-def _check(text: str, _side: Side) -> str | None:
+def _check(text: str, _side: Side, _around: Around = NOTHING, /) -> str | None:
     plain = fold(text)
     if _CHAR_RUN.search(plain) or _BLOCK.search(plain):
         return "characters"
@@ -26,4 +26,10 @@ def _check(text: str, _side: Side) -> str | None:
     return "sentence" if sentences and max(sentences.values()) > 1 else None
 
 
-GATE = Gate(name="repetition", version=1, sides=frozenset({"body"}), check=_check)
+GATE = Gate(
+    name="repetition",
+    version=1,
+    why="A text that turns in circles is no reply.",
+    sides=frozenset({"body"}),
+    check=_check,
+)

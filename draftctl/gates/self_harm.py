@@ -59,4 +59,4 @@ _RULES = (
     rule("cjk", r"自杀|自殺|想死|不想活|死にたい|消えたい|죽고 ?싶|자살", whole_words=False),
 )
 
-GATE = rules_gate("self_harm", inbound=_RULES, raises_alert=True)
+GATE = rules_gate("self_harm", "They may be in danger; a person answers, at once.", inbound=_RULES, raises_alert=True)

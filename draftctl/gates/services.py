@@ -30,4 +30,4 @@ _RULES = (
     rule("cjk", r"服务项目|按摩|特殊服务|マッサージ|オプション|마사지|서비스", whole_words=False),
 )
 
-GATE = rules_gate("services", body=_RULES)
+GATE = rules_gate("services", "No service is ever put in writing.", body=_RULES)

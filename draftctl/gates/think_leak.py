@@ -2,7 +2,7 @@
 
 import re
 
-from draftctl.gates.base import Gate, Side, rule, run_rules
+from draftctl.gates.base import NOTHING, Around, Gate, Side, rule, run_rules
 
 _RULES = (
     rule(
@@ -37,11 +37,17 @@ _RAW = {
 }
 
 
-def _check(text: str, _side: Side) -> str | None:
+def _check(text: str, _side: Side, _around: Around = NOTHING, /) -> str | None:
     for name, pattern in _RAW.items():
         if pattern.search(text):
             return name
     return run_rules(_RULES, text)
 
 
-GATE = Gate(name="think_leak", version=2, sides=frozenset({"body"}), check=_check)
+GATE = Gate(
+    name="think_leak",
+    version=2,
+    why="Nothing of the work behind a reply may stand in it.",
+    sides=frozenset({"body"}),
+    check=_check,
+)

@@ -57,4 +57,6 @@ _RULES = (
     ),
 )
 
-GATE = rules_gate("threat", inbound=_RULES, raises_alert=True)
+GATE = rules_gate(
+    "threat", "A person must see a threat; an automatic reply could make it worse.", inbound=_RULES, raises_alert=True
+)

@@ -16,7 +16,7 @@ from draftctl.models import Finding, canonical_json
 from draftctl.redaction import names_in
 from draftctl.store import audit, few_shot, leases_of_review, training
 from draftctl.store.db import utc_now
-from draftctl.store.results import decide
+from draftctl.store.decisions import decide
 from draftctl.store.standing import (
     find_candidate,
     find_draft,
@@ -247,7 +247,7 @@ def _insert(
     undoes: int | None = None,
 ) -> int:
     """Append a row with all that the draft knows, and what training reads of it."""
-    value = candidate_from_payload(candidate["payload"])
+    value = candidate_from_payload(candidate["payload"], candidate["history"], candidate["found"])
     prompt = training.prompt_of(connection, draft, value)
     row = {
         **{name: draft[name] for name in ("candidate_id", "thread_id", "engine_id", "workflow_id", "workflow_version", "semantic_hash", "bundle_hash", "git_commit", "template_key")},

@@ -187,7 +187,8 @@ def raw(connection: sqlite3.Connection, correction_id: int) -> RawTexts | None:
     if row["erased_at"] is not None:
         return None
     if row["workflow_id"] is None:
-        candidate = candidate_from_payload(find_candidate(connection, row["candidate_id"])["payload"])
+        known = find_candidate(connection, row["candidate_id"])
+        candidate = candidate_from_payload(known["payload"], known["history"], known["found"])
         found = training.template_prompt(candidate)
     else:
         step = connection.execute(

@@ -7,7 +7,7 @@ nothing.
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,28 +18,32 @@ from draftctl.models import (
     Candidate,
     Person,
     Redraft,
+    Thread,
     canonical_json,
     sha256_text,
 )
-from draftctl.store import audit
+from draftctl.store import audit, threads
 from draftctl.store.checkpoints import Recalled, recall
 from draftctl.store.db import utc_now
 from draftctl.store.persons import link, person
+from draftctl.store.threads import received
 
 LEASE_S = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Our right to decide about one candidate, until the lease ends: the candidate, its person, and the fence.
+    """Our right to decide about one candidate, until the lease ends: the candidate, its person, its thread, and the fence.
 
-    `recalled` is what its chain was answered in a run that did not get to the end.
+    `recalled` is what its chain was answered in a run that did not get to the end, `found` the atoms that were found before.
     """
 
     candidate: Candidate
     person: Person
     fence: int
+    thread: Thread = field(default_factory=Thread)
     recalled: Recalled = field(default_factory=dict)
+    found: Mapping[str, Any] = field(default_factory=dict)
 
 
 def add_candidate(connection: sqlite3.Connection, line: Accepted, run_id: str) -> str:
@@ -114,8 +118,11 @@ def claim(
 
 def _claim_of(connection: sqlite3.Connection, row: sqlite3.Row) -> Claim:
     """Build a row's claim, with what the row says now: `classify` may have set what the line came without."""
+    history = threads.encoded(threads.earlier(connection, row))
+    if history != row["history"]:
+        connection.execute("UPDATE candidates SET history = ? WHERE seq = ?", (history, row["seq"]))
     candidate = replace(
-        candidate_from_payload(row["payload"]),
+        candidate_from_payload(row["payload"], history, row["found"]),
         archetype=row["archetype"],
         state=row["state"],
         template_key=row["template_key"],
@@ -123,7 +130,12 @@ def _claim_of(connection: sqlite3.Connection, row: sqlite3.Row) -> Claim:
     )
     recalled = recall(connection, row["id"]) if row["fence"] > 1 else {}
     return Claim(
-        candidate=candidate, person=person(connection, row["person_id"]), fence=row["fence"], recalled=recalled
+        candidate=candidate,
+        person=person(connection, row["person_id"]),
+        fence=row["fence"],
+        recalled=recalled,
+        found=json.loads(row["found"] or "{}"),
+        thread=threads.facts(connection, row, candidate.messages),
     )
 
 
@@ -176,7 +188,7 @@ def backlog(connection: sqlite3.Connection, *, held: bool = True, limit: int = 5
     ).fetchall()
     taken = [datetime.fromisoformat(row["ingested_at"]).timestamp() for row in rows]
     written = sorted(
-        (_received(row).timestamp() if row["received_at"] else at) for row, at in zip(rows, taken, strict=True)
+        (received(row).timestamp() if row["received_at"] else at) for row, at in zip(rows, taken, strict=True)
     )
     return Backlog(
         count=len(rows),
@@ -190,7 +202,7 @@ def all_arrivals(connection: sqlite3.Connection) -> list[float]:
     """Return when every message that was ever taken in had been written (unix seconds), oldest first."""
     rows = connection.execute("SELECT received_at, ingested_at FROM candidates")
     return sorted(
-        (_received(row) if row["received_at"] else datetime.fromisoformat(row["ingested_at"])).timestamp()
+        (received(row) if row["received_at"] else datetime.fromisoformat(row["ingested_at"])).timestamp()
         for row in rows
     )
 
@@ -236,23 +248,3 @@ def finish_run(connection: sqlite3.Connection, run_id: str, *, outcome: str, cou
         "UPDATE runs SET finished_at = ?, outcome = ?, counts = ? WHERE id = ?",
         (utc_now(), outcome, json.dumps(counts), run_id),
     )
-
-
-def is_newest_of_thread(connection: sqlite3.Connection, candidate_id: str, thread_id: str) -> bool:
-    """Say whether nothing newer came in this thread: by the time it was received where both say so, else by the order it came in."""
-    rows: Sequence[sqlite3.Row] = connection.execute(
-        "SELECT id, seq, received_at, ingested_at FROM candidates WHERE thread_id = ?", (thread_id,)
-    ).fetchall()
-    this = next(row for row in rows if row["id"] == candidate_id)
-    return not any(_is_newer(row, this) for row in rows)
-
-
-def _is_newer(row: sqlite3.Row, than: sqlite3.Row) -> bool:
-    if row["received_at"] and than["received_at"]:
-        return (_received(row), row["seq"]) > (_received(than), than["seq"])
-    return bool(row["seq"] > than["seq"])
-
-
-def _received(row: sqlite3.Row) -> datetime:
-    """Return when a message was received; nothing is received after it was taken in, whatever its clock said."""
-    return min(datetime.fromisoformat(row["received_at"]).astimezone(UTC), datetime.fromisoformat(row["ingested_at"]))

@@ -10,8 +10,8 @@ from draftctl.models import Finding, sha256_text
 from draftctl.store import audit, leases_of_review
 from draftctl.store.corrections import MAX_NOTE_CHARS
 from draftctl.store.db import utc_now
+from draftctl.store.decisions import decide
 from draftctl.store.persons import SAME, person, reopen_person
-from draftctl.store.results import decide
 from draftctl.store.standing import find_candidate, leaving, newest_draft, refuse_erased, void
 
 

@@ -2,9 +2,11 @@
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from draftctl.holds import hold_kind
+from draftctl.gates import RULESET
+from draftctl.gates.duplicate import DRAFTED
+from draftctl.holds import Reopen, hold_kind
 from draftctl.models import (
     Drafted,
     Finding,
@@ -14,10 +16,12 @@ from draftctl.models import (
     canonical_json,
     sha256_text,
 )
-from draftctl.store import audit, checkpoints, workflows
+from draftctl.store import audit, checkpoints, decisions, workflows
 from draftctl.store.db import utc_now
 from draftctl.store.jobs import Claim
 from draftctl.store.persons import person, stop_unsent, suppress
+from draftctl.store.standing import release_by_itself
+from draftctl.store.threads import is_newest_of_thread, outdate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +49,24 @@ class Provenance:
 def finish(connection: sqlite3.Connection, claim: Claim, result: Result, provenance: Provenance) -> Outcome | None:
     """Record all that was decided; return the outcome that stands, or None when somebody else has taken the candidate over.
 
-    The person is looked at once more: an alert or a STOP that came in another thread meanwhile wins over a draft.
+    Person and thread are looked at once more: an alert, a STOP or a newer message that came meanwhile wins over a draft.
     """
     now = utc_now()
     candidate = claim.candidate
     outcome = _checked_again(connection, claim, result)
     changed = connection.execute(
         "UPDATE candidates SET status = ?, hold_reason = ?, hold_detail = ?, reopen = ?, reopen_key = ?, attempts = attempts + ?, "
-        "owner = NULL, updated_at = ?, redraft_note = CASE WHEN ? THEN NULL ELSE redraft_note END WHERE id = ? AND fence = ? AND status = 'drafting'",
-        (*_status(outcome, provenance), now, isinstance(outcome, Drafted), candidate.id, claim.fence),
+        "owner = NULL, updated_at = ?, redraft_note = CASE WHEN ? THEN NULL ELSE redraft_note END, archetype = coalesce(archetype, ?), "
+        "state = coalesce(state, ?), template_key = coalesce(template_key, ?), next_state = coalesce(?, next_state), found = coalesce(?, found) "
+        "WHERE id = ? AND fence = ? AND status = 'drafting'",
+        (
+            *_status(outcome, provenance),
+            now,
+            isinstance(outcome, Drafted),
+            *_staged(claim, result),
+            candidate.id,
+            claim.fence,
+        ),
     ).rowcount
     if not changed:
         return None
@@ -64,7 +77,15 @@ def finish(connection: sqlite3.Connection, claim: Claim, result: Result, provena
     if result.workflow and isinstance(outcome, Drafted):
         workflows.note_used(connection, result.workflow, provenance.git_commit, provenance.run_id)
     _insert_steps(connection, draft_id, result)
-    _insert_decisions(connection, draft_id, result, outcome, provenance, now)
+    decisions.rows(
+        connection,
+        candidate.id,
+        (*result.findings, _last_finding(outcome)),
+        draft_id=draft_id,
+        engine_id=provenance.engine_id,
+        run_id=provenance.run_id,
+        at=now,
+    )
     detail = {"outcome": "drafted"} if isinstance(outcome, Drafted) else {"outcome": "held", "reason": outcome.reason}
     audit.vouch(
         connection,
@@ -74,9 +95,18 @@ def finish(connection: sqlite3.Connection, claim: Claim, result: Result, provena
         run_id=provenance.run_id,
         detail={**detail, "candidate": candidate.id, "engine": provenance.engine_id},
     )
+    outdate(connection, candidate.id, candidate.thread_id)
+    if isinstance(outcome, Drafted) and result.mode == "auto":
+        release_by_itself(connection, draft_id, provenance.run_id)
     if alerts_added or result.suppress_person:
         stop_unsent(connection, candidate.person_id, "person_flagged" if alerts_added else "opted_out")
     return outcome
+
+
+def _last_finding(outcome: Outcome) -> Finding:
+    if isinstance(outcome, Drafted):
+        return Finding(kind="draft", outcome="drafted")
+    return Finding(kind="draft", outcome="held", reason=outcome.reason, detail=outcome.detail)
 
 
 def _status(
@@ -85,7 +115,17 @@ def _status(
     if isinstance(outcome, Drafted):
         return "drafted", None, None, None, None, 1
     kind = hold_kind(outcome.reason, on_body=outcome.on_body)
+    if outcome.reason == "gate:duplicate" and outcome.detail.endswith(DRAFTED):
+        kind = replace(kind, reopen=Reopen.NEXT_RUN)  # the older draft is void by then
     return "held", outcome.reason, outcome.detail, kind.reopen, provenance.reopen_key, int(kind.costs_attempt)
+
+
+def _staged(claim: Claim, result: Result) -> tuple[str | None, ...]:
+    """Return what the stages filled in, as the candidate's columns."""
+    staged = result.staged
+    atoms = {**staged.atoms, **{name: value for name, value in claim.found.items() if name not in staged.atoms}}
+    found = canonical_json(atoms) if staged.atoms else None
+    return staged.archetype, staged.state, staged.template_key, staged.next_state, found
 
 
 def _checked_again(connection: sqlite3.Connection, claim: Claim, result: Result) -> Outcome:
@@ -94,7 +134,10 @@ def _checked_again(connection: sqlite3.Connection, claim: Claim, result: Result)
     now = person(connection, claim.candidate.person_id)
     if now.opted_out:
         return Held(reason="opted_out")
-    return Held(reason="person_flagged") if now.flagged else result.outcome
+    if now.flagged:
+        return Held(reason="person_flagged")
+    newest = is_newest_of_thread(connection, claim.candidate.id, claim.candidate.thread_id)
+    return result.outcome if newest else Held(reason="superseded")
 
 
 def _raise_alerts(connection: sqlite3.Connection, claim: Claim, result: Result, provenance: Provenance) -> int:
@@ -139,13 +182,13 @@ def _insert_draft(
     connection.execute(
         "INSERT INTO drafts (id, candidate_id, thread_id, engine_id, engine_served, attested, fingerprint, workflow_id, workflow_version, "
         "semantic_hash, bundle_hash, git_commit, git_state, template_key, "
-        "status, hold_reason, hold_detail, body, run_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "status, hold_reason, hold_detail, body, run_id, created_at, mode, gates) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             draft_id, candidate.id, candidate.thread_id, provenance.engine_id, result.engine_served, provenance.attested, result.fingerprint,
             workflow.id if workflow else None, workflow.version if workflow else None, workflow.semantic_hash if workflow else None, bundle,
             provenance.git_commit, provenance.state_of(result.read), result.note_key or candidate.template_key, "held" if held else "drafted",
             held.reason if held else None, held.detail if held else None, outcome.body if isinstance(outcome, Drafted) else None,
-            provenance.run_id, now,
+            provenance.run_id, now, result.mode, None if held else RULESET,
         ),
     )  # fmt: skip
 
@@ -176,45 +219,3 @@ def _insert_steps(connection: sqlite3.Connection, draft_id: str, result: Result)
         )  # fmt: skip
     connection.executemany("INSERT OR IGNORE INTO blobs VALUES (?, ?)", [(sha, text) for text, sha in hashes.items()])
     connection.executemany("INSERT INTO draft_steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", rows)
-
-
-def _insert_decisions(
-    connection: sqlite3.Connection, draft_id: str, result: Result, outcome: Outcome, provenance: Provenance, now: str
-) -> None:
-    last = (
-        Finding(kind="draft", outcome="drafted")
-        if isinstance(outcome, Drafted)
-        else Finding(kind="draft", outcome="held", reason=outcome.reason, detail=outcome.detail)
-    )
-    connection.executemany(
-        "INSERT INTO decisions (candidate_id, draft_id, kind, engine_id, outcome, reason, detail, run_id, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                result.candidate.id,
-                draft_id,
-                f.kind,
-                provenance.engine_id,
-                f.outcome,
-                f.reason,
-                f.detail,
-                provenance.run_id,
-                now,
-            )
-            for f in (*result.findings, last)
-        ],
-    )
-
-
-def decide(
-    connection: sqlite3.Connection,
-    candidate_id: str,
-    finding: Finding,
-    *,
-    draft_id: str | None = None,
-    engine_id: str | None = None,
-) -> None:
-    """Record one decision that a person or the dispatcher took."""
-    connection.execute(
-        "INSERT INTO decisions (candidate_id, draft_id, kind, engine_id, outcome, reason, detail, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (candidate_id, draft_id, finding.kind, engine_id, finding.outcome, finding.reason, finding.detail, utc_now()),
-    )

@@ -1,14 +1,14 @@
 """What a reviewer reads next: the queue of drafts and holds, and everything about one of them. Short reads only."""
 
-import json
 import sqlite3
 from dataclasses import dataclass
 
 from draftctl.holds import Reopen, hold_kind, next_step
+from draftctl.inbox import candidate_from_payload
 from draftctl.models import Message
 from draftctl.store import leases_of_review
-from draftctl.store.jobs import is_newest_of_thread
 from draftctl.store.standing import newest_draft, standing_row
+from draftctl.store.threads import is_newest_of_thread
 
 _LOOK_AHEAD = 50
 
@@ -137,7 +137,7 @@ def read_item(connection: sqlite3.Connection, row: sqlite3.Row) -> Item | None:
         thread_id=row["thread_id"],
         person_id=row["person_id"],
         status=row["status"],
-        messages=tuple(Message(**message) for message in json.loads(row["payload"])["messages"]),
+        messages=candidate_from_payload(row["payload"], row["history"]).messages,
         archetype=row["archetype"],
         state=row["state"],
         template_key=row["template_key"],

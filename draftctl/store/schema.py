@@ -275,11 +275,57 @@ CREATE TRIGGER drafts_no_update BEFORE UPDATE ON drafts WHEN OLD.erased_at IS NO
   BEGIN SELECT RAISE(ABORT, 'a draft is never changed'); END;
 """
 
+# The whole pipeline. A text that leaves by itself (mode `auto`) has no verdict, so `correction_id` may be empty; two triggers see to it
+# that nothing stands in the outbox but a text past every gate, and that no such text is changed there. `found` are the atoms that the
+# classifier or a person found, `history` what was written in the thread before the line, `threads` where our last sent text left it.
+_M005 = """
+CREATE TABLE outbox_new (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  draft_id TEXT NOT NULL REFERENCES drafts (id),
+  correction_id INTEGER REFERENCES prospect_corrections (id),
+  candidate_id TEXT NOT NULL, thread_id TEXT NOT NULL,
+  body TEXT NOT NULL CHECK (length(body) BETWEEN 1 AND 2000),
+  status TEXT NOT NULL CHECK (status IN ('pending', 'sending', 'sent', 'void', 'unknown')),
+  intent TEXT, answer TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL
+);
+INSERT INTO outbox_new SELECT seq, id, draft_id, correction_id, candidate_id, thread_id, body, status, intent, NULL, created_at, updated_at FROM outbox;
+DROP TABLE outbox;
+ALTER TABLE outbox_new RENAME TO outbox;
+CREATE INDEX outbox_by_status ON outbox (status, seq);
+CREATE INDEX outbox_by_thread ON outbox (thread_id, status);
+CREATE UNIQUE INDEX outbox_one_live ON outbox (candidate_id) WHERE status <> 'void';
+
+ALTER TABLE drafts ADD COLUMN mode TEXT;
+ALTER TABLE drafts ADD COLUMN gates TEXT;
+ALTER TABLE candidates ADD COLUMN next_state TEXT;
+ALTER TABLE candidates ADD COLUMN found TEXT;
+ALTER TABLE candidates ADD COLUMN history TEXT;
+ALTER TABLE alerts ADD COLUMN told_at TEXT;
+
+CREATE TABLE threads (
+  thread_id TEXT PRIMARY KEY, state TEXT NOT NULL, candidate_id TEXT NOT NULL, updated_at TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TRIGGER outbox_only_passed BEFORE INSERT ON outbox WHEN NOT EXISTS (
+    SELECT 1 FROM prospect_corrections k WHERE k.id = NEW.correction_id AND k.draft_id = NEW.draft_id
+    AND k.verdict IN ('approved', 'edited') AND k.stopped_by IS NULL AND k.body = NEW.body)
+  AND NOT (NEW.correction_id IS NULL AND EXISTS (
+    SELECT 1 FROM drafts d WHERE d.id = NEW.draft_id AND d.candidate_id = NEW.candidate_id AND d.status = 'drafted'
+    AND d.mode = 'auto' AND d.gates IS NOT NULL AND d.body = NEW.body))
+  BEGIN SELECT RAISE(ABORT, 'only a text that is past every gate may be sent'); END;
+CREATE TRIGGER outbox_text_stays BEFORE UPDATE ON outbox WHEN (NEW.body IS NOT OLD.body AND NEW.body <> '[erased]')
+  OR NEW.id IS NOT OLD.id OR NEW.draft_id IS NOT OLD.draft_id OR NEW.candidate_id IS NOT OLD.candidate_id
+  OR NEW.correction_id IS NOT OLD.correction_id OR (OLD.status IN ('sent', 'unknown') AND NEW.status = 'void')
+  BEGIN SELECT RAISE(ABORT, 'what may be sent is never changed'); END;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("m001_first", _M001),
     ("m002_chains", _M002),
     ("m003_gpu", _M003),
     ("m004_review", _M004),
+    ("m005_pipeline", _M005),
 )
 TRIGGERS = frozenset(
     {
@@ -290,5 +336,7 @@ TRIGGERS = frozenset(
         "corrections_no_update",
         "corrections_no_delete",
         "gpu_events_no_update",
+        "outbox_only_passed",
+        "outbox_text_stays",
     }
 )

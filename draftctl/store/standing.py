@@ -7,8 +7,8 @@ from draftctl.errors import UsageError
 from draftctl.models import sha256_text
 from draftctl.store import audit
 from draftctl.store.db import utc_now
-from draftctl.store.jobs import is_newest_of_thread
 from draftctl.store.persons import person
+from draftctl.store.threads import is_newest_of_thread
 
 ERASED = "[erased]"  # stands where a text stood
 
@@ -116,8 +116,9 @@ def restand(connection: sqlite3.Connection, candidate: sqlite3.Row) -> str:
     if draft is None:
         raise UsageError(f"{candidate['id']} has no draft yet.")
     stands = standing_row(connection, draft["id"])
+    alone = stands is None and leaves_alone(connection, draft, candidate)
     if stands is None:
-        status = "drafted" if draft["status"] == "drafted" else "held"
+        status = "approved" if alone else "drafted" if draft["status"] == "drafted" else "held"
     elif stands["verdict"] == "rejected":
         status = "rejected"
     else:
@@ -126,13 +127,40 @@ def restand(connection: sqlite3.Connection, candidate: sqlite3.Row) -> str:
     move(connection, candidate, draft, status)
     if stands is not None and status == "approved":
         release(connection, draft, candidate, stands["body"], stands["id"], stands["author"])
+    elif alone:
+        release(connection, draft, candidate, draft["body"], None, "draftctl")
     return status
 
 
+def leaves_alone(connection: sqlite3.Connection, draft: sqlite3.Row, candidate: sqlite3.Row) -> bool:
+    """Say whether a draft of mode `auto` may leave without a person's word now."""
+    return (
+        draft["mode"] == "auto"
+        and draft["status"] == "drafted"
+        and why_unsendable(connection, draft, candidate) is None
+    )
+
+
+def release_by_itself(connection: sqlite3.Connection, draft_id: str, run_id: str) -> None:
+    """Put a draft of mode `auto` into the outbox, in the transaction that writes it."""
+    draft = find_draft(connection, draft_id)
+    candidate = find_candidate(connection, draft["candidate_id"])
+    if leaves_alone(connection, draft, candidate):
+        move(connection, candidate, draft, "approved")
+        release(connection, draft, candidate, draft["body"], None, "draftctl", run_id=run_id)
+
+
 def release(
-    connection: sqlite3.Connection, draft: sqlite3.Row, candidate: sqlite3.Row, body: str, row_id: int, by: str
+    connection: sqlite3.Connection,
+    draft: sqlite3.Row,
+    candidate: sqlite3.Row,
+    body: str,
+    row_id: int | None,
+    by: str,
+    *,
+    run_id: str | None = None,
 ) -> None:
-    """Put a text into the outbox; one that was taken out of it goes back as the row that it was."""
+    """Put a text into the outbox (`row_id`: the verdict that releases it; None: it leaves alone); one that was taken out goes back as the row that it was."""
     now = utc_now()
     key = sha256_text(f"{draft['id']}\0{row_id}\0{body}")[:32]
     if connection.execute(
@@ -144,4 +172,4 @@ def release(
         "VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?)",
         (key, draft["id"], row_id, candidate["id"], candidate["thread_id"], body, now, now),
     )
-    audit.vouch(connection, kind="release", subject=key, actor=by, detail={"draft": draft["id"]})
+    audit.vouch(connection, kind="release", subject=key, actor=by, run_id=run_id, detail={"draft": draft["id"]})

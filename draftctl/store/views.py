@@ -14,13 +14,13 @@ def draft_whole(
 ) -> dict[str, Any]:
     """Return the JSON result of `show`: the draft, its candidate, the steps, every decision; with `prompt` the messages, verified."""
     payload = json.loads(candidate["payload"])
-    hidden = {"payload", "digest_key", "owner", "fence", "lease_until"}
+    hidden = {"payload", "history", "found", "digest_key", "owner", "fence", "lease_until"}
     value: dict[str, Any] = {
         "draft": dict(draft) if draft else None,
         "candidate": {
             **{key: item for key, item in dict(candidate).items() if key not in hidden},
-            "messages": payload["messages"],
-            "atoms": payload["atoms"],
+            "messages": [*json.loads(candidate["history"] or "[]"), *payload["messages"]],
+            "atoms": {**payload["atoms"], **json.loads(candidate["found"] or "{}")},
         },
         "steps": [_step(connection, row, prompt=prompt) for row in _steps(connection, draft)],
         "decisions": [

@@ -1,0 +1,77 @@
+"""Plain words as patterns: `*` for the rest of a word, a blank for any gap, and `___` for what is to be taken. Pure.
+
+There are no regular expressions for people to write, so none can take hours over one message.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from draftctl.gates.base import GAP
+from draftctl.gates.text import fold, readings, windows
+
+Slot = Literal["name", "word", "words", "day", "time", "number"]
+_WORD = r"[^\W\d_][\w'-]{0,30}"
+_DAYS = r"(?:mon|tues?|wednes|thurs?|fri|satur|sun)day|mon|tue|wed|thu|fri|sat|sun|today|tonight|tomorrow|this weekend|next week"
+_SLOTS: dict[str, str] = {
+    "name": rf"{_WORD}",
+    "word": _WORD,
+    "words": rf"{_WORD}(?: {_WORD}){{0,3}}",
+    "day": rf"(?:this |next )?(?:{_DAYS})",
+    "time": r"(?:noon|midnight|\d{1,2}(?:[:.]\d\d)? ?(?:am|pm|o'clock|h)?)",
+    "number": r"\d{1,6}",
+}
+PLACE = "___"
+MAX_CHARS = 2000  # of one message that atoms are looked for in
+
+
+@lru_cache(maxsize=4096)
+def _pattern(words: str) -> re.Pattern[str]:
+    parts = [re.escape(part).replace(r"\*", r"\w*") for part in fold(words).split()]
+    return re.compile(rf"(?<![^\W_]){GAP.join(parts)}(?![^\W_])" if parts else r"(?!)")
+
+
+def has_phrase(text: str, words: str) -> bool:
+    """Say whether any reading of a text has the words, in this order and as whole words."""
+    pattern = _pattern(words)
+    return any(pattern.search(reading) for window in windows(text) for reading in readings(window))
+
+
+def first_phrase(texts: Iterable[str], phrases: Iterable[str]) -> str | None:
+    """Return the first of the phrases that any of the texts has."""
+    texts = tuple(texts)
+    return next((phrase for phrase in phrases if any(has_phrase(text, phrase) for text in texts)), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What a phrase took out of a text: the value, and the phrase that found it."""
+
+    value: str
+    phrase: str
+
+
+@lru_cache(maxsize=1024)
+def _taking(phrase: str, slot: Slot) -> re.Pattern[str]:
+    before, _, after = phrase.partition(PLACE)
+    parts = [[re.escape(word).replace(r"\*", r"\w*") for word in fold(side).split()] for side in (before, after)]
+    lead = r"[\W_]{1,3}".join(parts[0])
+    tail = r"[\W_]{1,3}".join(parts[1])
+    text = (
+        (rf"{lead}[\W_]{{1,3}}" if lead else "")
+        + rf"(?P<taken>{_SLOTS[slot]})"
+        + (rf"[\W_]{{1,3}}{tail}" if tail else "")
+    )
+    return re.compile(rf"(?<![^\W_]){text}(?![^\W_])", re.IGNORECASE)
+
+
+def take(text: str, phrase: str, slot: Slot, refused: frozenset[str]) -> Taken | None:
+    """Return what stands in a text where the phrase has `___`; a word that is refused is not it (`i'm ___` is not `i'm free`)."""
+    text = " ".join(text[:MAX_CHARS].replace("’", "'").split())
+    for match in _taking(phrase, slot).finditer(text):
+        value = match["taken"].strip("'- ")
+        if value.casefold() not in refused:
+            return Taken(value=value[:1].upper() + value[1:] if slot == "name" else value, phrase=phrase)
+    return None
