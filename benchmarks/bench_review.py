@@ -63,7 +63,9 @@ async def drive(connection: sqlite3.Connection) -> tuple[list[float], list[float
     from draftctl.screening import body_hits  # noqa: PLC0415
 
     canon = Canon(notes={})
-    session = ReviewSession(connection, reviewer="bench", body_hits=lambda text: body_hits(text, canon))
+    session = ReviewSession(
+        connection, reviewer="bench", body_hits=lambda text, around: body_hits(text, canon, around=around)
+    )
     app = ReviewApp(session)
     wall, cpu = [], []
     async with app.run_test(size=(80, 24)) as pilot:

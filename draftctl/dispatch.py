@@ -1,40 +1,54 @@
-"""Approved texts leave by file, at most once each: the intent is committed before the write, the place is known, and what is unclear holds.
+"""Approved texts leave, at most once each: the intent is committed before a text goes out, and what is unclear holds.
 
-The intent names the file (device, inode) and the size before the write. After a crash that place tells what happened: the whole
-line is there (sent), nothing is there (it never left), or anything else (unclear: held as `dispatch_unknown`, never sent again).
+What was intended and never settled is asked about first: the outlet may know (the place in the file, the receiver). What it does not
+know holds as `dispatch_unknown` and is never sent again; `reconcile` settles it later, by the receiver's word or a person's.
 """
 
-import contextlib
 import json
-import os
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
+from datetime import UTC, date, datetime, timedelta
 
-from draftctl.errors import StoreError, UsageError
+from draftctl.errors import DraftctlError, UsageError
 from draftctl.failpoints import reach
+from draftctl.gates.base import Around
 from draftctl.holds import Reopen
+from draftctl.inbox import candidate_from_payload
 from draftctl.models import Finding, canonical_json
+from draftctl.outlets.base import Delivery, Outlet, Text
+from draftctl.outlets.file import at_place
 from draftctl.settings import Persona
-from draftctl.store import audit
+from draftctl.store import audit, persons, threads
 from draftctl.store.corrections import BodyHits
 from draftctl.store.db import transaction, utc_now
-from draftctl.store.decisions import decide
+from draftctl.store.decisions import decide, last_reason
 from draftctl.store.jobs import paused
 from draftctl.store.standing import ERASED, find_candidate, restand, standing_row, why_unsendable
+
+DAY = timedelta(days=1)
 
 
 @dataclass(slots=True)
 class DispatchCount:
-    """How many texts were sent, held back, are unclear, and were left for later."""
+    """How many texts were sent, held back, are unclear, and were left for later; and why the run ended early, if it did."""
 
     sent: int = 0
     held: int = 0
     unknown: int = 0
     skipped: int = 0
     paused: str = ""
+    waits: str = ""
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What holds beside the gates: why the persona may not speak (or None), quiet hours now, and how many texts a person gets in a day."""
+
+    no_consent: str | None = None
+    quiet: bool = False
+    max_per_person_day: int = 20
 
 
 def consent_problem(persona: Persona, today: date) -> str | None:
@@ -46,95 +60,96 @@ def consent_problem(persona: Persona, today: date) -> str | None:
     return None
 
 
-class FileDispatcher:
-    """Appends JSON lines to one file. Made for the holder of the dispatch lock."""
+class Dispatcher:
+    """Sends what is due through one outlet. Made for the holder of the dispatch lock."""
 
     def __init__(
-        self, connection: sqlite3.Connection, path: Path, body_hits: BodyHits, say: Callable[[str], None]
+        self,
+        connection: sqlite3.Connection,
+        outlet: Outlet,
+        body_hits: BodyHits,
+        rules: Rules,
+        say: Callable[[str], None],
     ) -> None:
         self._connection = connection
-        self._path = path
+        self._outlet = outlet
         self._body_hits = body_hits
+        self.rules = rules
         self._say = say
-        self._there = _keys_in(path)
         self.count = DispatchCount()
 
-    def run(self, no_consent: str | None) -> DispatchCount:
+    def run(self) -> DispatchCount:
         """Settle what an earlier run left unclear, then send what is due."""
         for row in self._rows("sending"):
             self._settle(row)
         due = self._rows("pending")
         for n, row in enumerate(due):
             why = paused(self._connection)
-            if why is not None:
+            if why is not None or self.count.trouble:
                 self.count.skipped += len(due) - n
-                self.count.paused = why
+                self.count.paused = why or ""
                 break
-            if no_consent:
-                self._note_once(row, "no_consent")
-                self.count.held += 1
-            elif row["id"] in self._there:
-                self._end(row)  # an older state of the database was restored: the text is in the file already
+            self._one(row)
+        return self.count
+
+    def reconcile(self) -> DispatchCount:
+        """Ask the outlet about every text that is unclear, however old."""
+        for row in self._rows("sending"):
+            self._settle(row)
+        for row in self._rows("unknown"):
+            found = self._ask(row)
+            if found.what == "sent":
+                self._end(row, found)
+            elif found.what == "not_sent":
+                self._back(row)
+                self.count.skipped += 1
             else:
-                self._send(row)
+                self.count.unknown += 1
         return self.count
 
     def _rows(self, status: str) -> list[sqlite3.Row]:
         return self._connection.execute("SELECT * FROM outbox WHERE status = ? ORDER BY seq", (status,)).fetchall()
 
+    def _one(self, row: sqlite3.Row) -> None:
+        if self.rules.no_consent:
+            self._note_once(row, "no_consent")
+            self.count.held += 1
+        elif self._outlet.holds(row["id"]):
+            self._end(row, Delivery(what="sent"))  # an older state of the database was restored: it is there already
+        elif self.rules.quiet or self._is_too_much(row):
+            self._note_once(row, "quiet_hours" if self.rules.quiet else "rate_limited", outcome="waits")
+            self.count.skipped += 1
+            self.count.waits = "quiet hours" if self.rules.quiet else "somebody has had enough texts for a day"
+        else:
+            self._send(row)
+
+    def _is_too_much(self, row: sqlite3.Row) -> bool:
+        """Say whether a person has had as many texts in the last day as anybody gets."""
+        person_id = find_candidate(self._connection, row["candidate_id"])["person_id"]
+        since = (datetime.now(UTC) - DAY).isoformat(timespec="milliseconds")
+        return persons.sent_since(self._connection, person_id, since) >= self.rules.max_per_person_day
+
     def _send(self, row: sqlite3.Row) -> None:
-        descriptor = self._open()
-        try:
-            place = os.fstat(descriptor)
-            intent = {"device": place.st_dev, "inode": place.st_ino, "offset": place.st_size, "path": str(self._path)}
-            if not self._begin(row, intent):
-                return
-            reach("dispatch.after_intent")
-            self._write(descriptor, row, place.st_size)
-            reach("dispatch.after_write")
-            self._end(row)
-        finally:
-            os.close(descriptor)
-
-    def _open(self) -> int:
-        if self._path.exists() and not self._path.is_file():
-            raise UsageError(
-                f"{self._path} is no ordinary file, so nothing was sent.", hint="--to file:PATH appends to a file."
-            )
-        try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            message = f"{self._path} cannot be written: {error.strerror}. Nothing was sent."
-            raise StoreError(message, hint="Name another file; its folder must exist.") from error
-        size = os.fstat(descriptor).st_size
-        if size and os.pread(descriptor, 1, size - 1) != b"\n":
-            # Somebody's half line stands at the end: ours must not become a part of it.
-            os.write(descriptor, b"\n")
-        return descriptor
-
-    def _write(self, descriptor: int, row: sqlite3.Row, offset: int) -> None:
-        """Append the line in one write; a disk that takes only a part gets that part taken away again, and nothing was sent."""
-        line = _line(row)
-        why = "the disk is full"
-        try:
-            whole = os.write(descriptor, line) == len(line)
-        except OSError as error:
-            whole, why = False, error.strerror or str(error)
-        if not whole:
-            os.ftruncate(descriptor, offset)
-            self._back(row)
-            raise StoreError(
-                f"{self._path}: {why}. This text and the ones after it were not sent.",
-                hint="Put that right and run dispatch again.",
-            )
-        os.fsync(descriptor)
-
-    def _back(self, row: sqlite3.Row) -> None:
-        with transaction(self._connection) as connection:
-            connection.execute(
-                "UPDATE outbox SET status = 'pending', intent = NULL, updated_at = ? WHERE id = ?",
-                (utc_now(), row["id"]),
-            )
+        intent = dict(self._outlet.intend())
+        if not self._begin(row, intent):
+            return
+        reach("dispatch.after_intent")
+        done = self._outlet.deliver(_text(row), intent)
+        reach("dispatch.after_write")
+        match done.what:
+            case "sent":
+                self._end(row, done)
+            case "refused":
+                with transaction(self._connection):
+                    self._keep_answer(row, done)
+                    self._hold(row, "dispatch_refused", "void", done.why)
+                self.count.held += 1
+            case "later" | "not_sent":
+                self._back(row)
+                self.count.trouble = done.why
+                self.count.skipped += 1
+            case "unclear":
+                self._unclear(row, done)
 
     def _begin(self, row: sqlite3.Row, intent: dict[str, object]) -> bool:
         """Commit the intent, unless the text may no longer leave."""
@@ -143,13 +158,11 @@ class FileDispatcher:
             if now["status"] != "pending" or paused(connection) is not None:
                 self.count.skipped += 1
                 return False
-            draft = connection.execute("SELECT * FROM drafts WHERE id = ?", (row["draft_id"],)).fetchone()
-            candidate = connection.execute("SELECT * FROM candidates WHERE id = ?", (row["candidate_id"],)).fetchone()
+            candidate = find_candidate(connection, row["candidate_id"])
             if candidate["erased_at"] is not None or not self._stands(row):
                 self._void(row, erased=candidate["erased_at"] is not None)
                 return False
-            hits = self._body_hits(row["body"])
-            reason = why_unsendable(connection, draft, candidate) or (f"gate:{hits[0][0]}" if hits else None)
+            reason = self._why_not(row, candidate)
             if reason:
                 self._hold(row, reason, "void")
                 self.count.held += 1
@@ -160,10 +173,30 @@ class FileDispatcher:
             )
         return True
 
+    def _why_not(self, row: sqlite3.Row, candidate: sqlite3.Row) -> str | None:
+        """Look once more at the person, the thread and the text."""
+        draft = self._connection.execute("SELECT * FROM drafts WHERE id = ?", (row["draft_id"],)).fetchone()
+        reason = why_unsendable(self._connection, draft, candidate)
+        if reason:
+            return reason
+        value = candidate_from_payload(candidate["payload"], candidate["history"], candidate["found"])
+        thread = threads.facts(self._connection, candidate, value.messages)
+        if thread.presses:
+            return "follow_up_limit"
+        # A person's own words may be in any language, and may promise what that person knows.
+        own = row["body"] != draft["body"]
+        around = (
+            Around(sent=thread.sent)
+            if own
+            else Around(inbound=value.inbound, sent=thread.sent, atoms=value.usable_atoms)
+        )
+        hits = self._body_hits(row["body"], around)
+        return f"gate:{hits[0][0]}" if hits else None
+
     def _stands(self, row: sqlite3.Row) -> bool:
-        """Say whether the verdict that released a text still stands: one may have come while the text was on its way."""
+        """Say whether what released a text still stands: a verdict may have come while the text was on its way."""
         stands = standing_row(self._connection, row["draft_id"])
-        return stands is not None and stands["id"] == row["correction_id"]
+        return bool((stands["id"] if stands else None) == row["correction_id"])
 
     def _void(self, row: sqlite3.Row, *, erased: bool) -> None:
         """Take out a text that nobody stands by any more."""
@@ -176,105 +209,147 @@ class FileDispatcher:
         self._decided(row, "held", "erased" if erased else "withdrawn")
         self.count.held += 1
 
-    def _end(self, row: sqlite3.Row) -> None:
-        with transaction(self._connection) as connection:
-            connection.execute(
-                "UPDATE outbox SET body = ? WHERE id = ? AND EXISTS (SELECT 1 FROM candidates c WHERE c.id = candidate_id AND c.erased_at IS NOT NULL)",
-                (ERASED, row["id"]),
-            )
-            connection.execute("UPDATE outbox SET status = 'sent', updated_at = ? WHERE id = ?", (utc_now(), row["id"]))
-            connection.execute(
-                "UPDATE candidates SET status = 'sent', hold_reason = NULL, hold_detail = NULL, reopen = NULL, updated_at = ? WHERE id = ?",
-                (utc_now(), row["candidate_id"]),
-            )
-            self._decided(row, "sent", "")
+    def _back(self, row: sqlite3.Row) -> None:
+        with transaction(self._connection):
+            put_back(self._connection, row)
+
+    def _end(self, row: sqlite3.Row, done: Delivery) -> None:
+        end(self._connection, row, done)
         self.count.sent += 1
+
+    def _ask(self, row: sqlite3.Row) -> Delivery:
+        """Ask what became of a text; a file says so by itself, wherever texts go now."""
+        intent = json.loads(row["intent"])
+        return at_place(_text(row), intent) if "path" in intent else self._outlet.ask(_text(row), intent)
 
     def _settle(self, row: sqlite3.Row) -> None:
         """Find out what became of a text whose sending was cut short."""
-        intent, line = json.loads(row["intent"]), _line(row)
-        what = _at_place(Path(intent["path"]), intent, line)
-        if what == "sent":
-            self._end(row)
-        elif what == "not_sent":
+        found = self._ask(row)
+        if found.what == "sent":
+            self._end(row, found)
+        elif found.what == "not_sent":
             self._back(row)
         else:
-            with transaction(self._connection):
-                self._hold(row, "dispatch_unknown", "unknown")
-            self.count.unknown += 1
-            self._say(
-                f"{row['draft_id']}: it is unclear whether this text left ({intent['path']}); it is held and never sent again"
-            )
+            self._unclear(row, found)
 
-    def _hold(self, row: sqlite3.Row, reason: str, status: str) -> None:
+    def _unclear(self, row: sqlite3.Row, done: Delivery) -> None:
+        with transaction(self._connection):
+            self._keep_answer(row, done)
+            self._hold(row, "dispatch_unknown", "unknown", done.why)
+        self.count.unknown += 1
+        self._say(
+            f"{row['draft_id']}: it is unclear whether this text left ({done.why}); it is held and never sent again by itself"
+        )
+
+    def _keep_answer(self, row: sqlite3.Row, done: Delivery) -> None:
+        self._connection.execute("UPDATE outbox SET answer = ? WHERE id = ?", (done.answer, row["id"]))
+
+    def _hold(self, row: sqlite3.Row, reason: str, status: str, detail: str = "") -> None:
         self._connection.execute(
             "UPDATE outbox SET status = ?, updated_at = ? WHERE id = ?", (status, utc_now(), row["id"])
         )
         self._connection.execute(
-            "UPDATE candidates SET status = 'held', hold_reason = ?, hold_detail = NULL, reopen = ?, updated_at = ? WHERE id = ?",
-            (reason, Reopen.PERSON, utc_now(), row["candidate_id"]),
+            "UPDATE candidates SET status = 'held', hold_reason = ?, hold_detail = ?, reopen = ?, updated_at = ? WHERE id = ?",
+            (reason, detail or None, Reopen.PERSON, utc_now(), row["candidate_id"]),
         )
-        self._decided(row, "held", reason)
+        self._decided(row, "held", reason, detail)
 
-    def _note_once(self, row: sqlite3.Row, reason: str) -> None:
+    def _note_once(self, row: sqlite3.Row, reason: str, outcome: str = "held") -> None:
         """Record why a text waits, unless that is what was recorded last."""
-        last = self._connection.execute(
-            "SELECT reason FROM decisions WHERE candidate_id = ? ORDER BY seq DESC LIMIT 1", (row["candidate_id"],)
-        ).fetchone()
-        if last is None or last["reason"] != reason:
+        if last_reason(self._connection, row["candidate_id"]) != reason:
             with transaction(self._connection):
-                self._decided(row, "held", reason)
+                self._decided(row, outcome, reason)
 
-    def _decided(self, row: sqlite3.Row, outcome: str, reason: str) -> None:
-        decide(
-            self._connection,
-            row["candidate_id"],
-            Finding(kind="dispatch", outcome=outcome, reason=reason),
-            draft_id=row["draft_id"],
+    def _decided(self, row: sqlite3.Row, outcome: str, reason: str, detail: str = "") -> None:
+        decided(self._connection, row, outcome, reason, detail)
+
+
+def end(connection: sqlite3.Connection, row: sqlite3.Row, done: Delivery, *, by: str = "draftctl") -> None:
+    """Record that a text has arrived, and where that leaves its thread."""
+    with transaction(connection):
+        candidate = find_candidate(connection, row["candidate_id"])
+        erased = candidate["erased_at"] is not None
+        connection.execute(
+            "UPDATE outbox SET status = 'sent', body = CASE WHEN ? THEN ? ELSE body END, answer = CASE WHEN ? THEN NULL ELSE ? END, updated_at = ? WHERE id = ?",
+            (erased, ERASED, erased, done.answer, utc_now(), row["id"]),
         )
-        audit.append(
-            self._connection,
-            kind="dispatch",
-            subject=row["candidate_id"],
-            actor="draftctl",
-            detail={"key": row["id"], "outcome": outcome, "reason": reason},
+        connection.execute(
+            "UPDATE candidates SET status = 'sent', hold_reason = NULL, hold_detail = NULL, reopen = NULL, updated_at = ? WHERE id = ?",
+            (utc_now(), row["candidate_id"]),
         )
+        threads.arrive(connection, candidate)
+        decided(connection, row, "sent", "", by=by)
 
 
-def _line(row: sqlite3.Row) -> bytes:
-    value = {
-        "key": row["id"],
-        "candidate_id": row["candidate_id"],
-        "draft_id": row["draft_id"],
-        "thread_id": row["thread_id"],
-    }
-    return (json.dumps({**value, "text": row["body"]}, ensure_ascii=False) + "\n").encode()
+def put_back(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
+    """Let a text that never arrived go out again, under its own key."""
+    connection.execute(
+        "UPDATE outbox SET status = 'pending', intent = NULL, updated_at = ? WHERE id = ?", (utc_now(), row["id"])
+    )
+    connection.execute(
+        "UPDATE candidates SET status = 'approved', hold_reason = NULL, hold_detail = NULL, updated_at = ? "
+        "WHERE id = ? AND status = 'held' AND hold_reason = 'dispatch_unknown'",
+        (utc_now(), row["candidate_id"]),
+    )
 
 
-def _keys_in(path: Path) -> frozenset[str]:
-    """Return the keys of the texts that stand in a file already."""
-    keys = set()
-    if path.is_file():
-        with path.open("rb") as lines:
-            for line in lines:
-                with contextlib.suppress(ValueError, KeyError, TypeError):
-                    keys.add(json.loads(line)["key"])
-    return frozenset(keys)
+def settle_by_hand(connection: sqlite3.Connection, word: str, *, arrived: bool, by: str) -> str:
+    """Settle an unclear text by a person's word: it arrived, or it was lost and goes out once more under its own key; return the candidate's id.
+
+    Raises UsageError when nothing of it is unclear.
+    """
+    candidate = find_candidate(connection, word)
+    row = connection.execute(
+        "SELECT * FROM outbox WHERE candidate_id = ? AND status = 'unknown'", (candidate["id"],)
+    ).fetchone()
+    if row is None:
+        raise UsageError(f"Nothing of {candidate['id']} is unclear.", hint="`draftctl holds --reason dispatch_unknown`")
+    if arrived:
+        end(connection, row, Delivery(what="sent"), by=by)
+        return str(candidate["id"])
+    with transaction(connection):
+        put_back(connection, row)
+        decided(connection, row, "lost", "", by=by)
+    return str(candidate["id"])
 
 
-def _at_place(path: Path, intent: dict[str, int], line: bytes) -> str:
-    """Say what stands where the line was to be written: `sent`, `not_sent`, or `unclear`."""
-    if not path.is_file():
-        return "unclear"
-    try:
-        with path.open("rb") as file:
-            place = os.fstat(file.fileno())
-            if (place.st_dev, place.st_ino) != (intent["device"], intent["inode"]) or place.st_size < intent["offset"]:
-                return "unclear"
-            file.seek(intent["offset"])
-            there = file.read(len(line))
-    except OSError:
-        return "unclear"
-    if there == line:
-        return "sent"
-    return "not_sent" if not there else "unclear"
+def decided(
+    connection: sqlite3.Connection,
+    row: sqlite3.Row,
+    outcome: str,
+    reason: str,
+    detail: str = "",
+    *,
+    by: str = "draftctl",
+) -> None:
+    """Record what became of a text, in the decisions and in the trail."""
+    said = " ".join(part for part in (detail, "" if by == "draftctl" else f"by {by}") if part)
+    finding = Finding(kind="dispatch", outcome=outcome, reason=reason, detail=said)
+    decide(connection, row["candidate_id"], finding, draft_id=row["draft_id"])
+    audit.append(
+        connection,
+        kind="dispatch",
+        subject=row["candidate_id"],
+        actor=by,
+        detail={"key": row["id"], "outcome": outcome, "reason": reason},
+    )
+
+
+def _text(row: sqlite3.Row) -> Text:
+    return Text(
+        key=row["id"],
+        candidate_id=row["candidate_id"],
+        draft_id=row["draft_id"],
+        thread_id=row["thread_id"],
+        text=row["body"],
+    )
+
+
+def trouble(count: DispatchCount) -> DraftctlError | None:
+    """Return what a person must hear when texts could not be delivered."""
+    if not count.trouble:
+        return None
+    return DraftctlError(
+        f"{count.trouble}. Nothing is lost: {count.skipped} texts wait and go with the next run.",
+        hint="Put that right; `draftctl doctor` says where texts go.",
+    )

@@ -170,6 +170,11 @@ class Thread:
     sent: tuple[str, ...] = ()
     drafted: tuple[str, ...] = ()
 
+    @property
+    def presses(self) -> bool:
+        """Say whether one more text of ours would press: one may stand unanswered and be followed up, two may not."""
+        return self.unanswered > 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from draftctl.errors import UsageError
+from draftctl.gates.base import NOTHING
 from draftctl.store import corrections, leases_of_review, people, reviewing, standing
 from draftctl.store.corrections import BodyHits, Corrected, Verdict
 from draftctl.store.db import transaction, utc_now
@@ -91,7 +92,7 @@ class ReviewSession:
 
     def hits(self, text: str) -> list[tuple[str, str]]:
         """Return what would stop a text from leaving: gate and rule."""
-        return self.body_hits(text) if text.strip() else []
+        return self.body_hits(text, NOTHING) if text.strip() else []
 
     def approve(self, *, why: str | None = None) -> Corrected:
         """Let go what is shown: the draft, or the person's text where that stands; a rejection is overturned with `why`."""

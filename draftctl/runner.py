@@ -40,9 +40,6 @@ from draftctl.screening import body_hits, inbound_hits, stopped
 from draftctl.stages import Filled, Stages, fill
 from draftctl.workflow import Workflow
 
-MAX_UNANSWERED = (
-    1  # of our texts that may stand without an answer before another one is written: one follow-up, never two
-)
 Examples = Callable[
     [Workflow, Candidate, str], tuple[Example, ...]
 ]  # of a workflow, for a candidate, under a note's key
@@ -260,7 +257,7 @@ def _why_not(candidate: Candidate, person: Person, thread: Thread) -> Held | Non
         return Held(reason="person_flagged")
     if thread.superseded:
         return Held(reason="superseded")
-    if thread.unanswered > MAX_UNANSWERED:
+    if thread.presses:
         return Held(reason="follow_up_limit", detail=f"{thread.unanswered} of our texts stand unanswered")
     return Held(reason="mode_hold") if candidate.mode == "hold" else None
 

@@ -6,24 +6,26 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field
 
 from draftctl.errors import UsageError
+from draftctl.models import Mode
+from draftctl.pacing import QuietHours, parse_quiet_hours
 from draftctl.yamlfile import Strict, parse_yaml, validate
 
 FILE_NAME = "draftctl.yaml"
 _DURATION = re.compile(r"([0-9]{1,7})([smh])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600}
 # The environment wins over the file. Secrets are named here so that `doctor` can say whether they are set; it never shows them.
-ENVIRONMENT = {"DRAFTCTL_DB": "database", "GPU_INFERENCE_URL": "inference.url"}
+ENVIRONMENT = {"DRAFTCTL_DB": "database", "GPU_INFERENCE_URL": "inference.url", "MACSYNC_URL": "dispatch.to"}
 OUTSIDE = (
     "DRAFTCTL_WORKSPACE",
     "GPU_INFERENCE_API_KEY",
     "DIGITALOCEAN_TOKEN",
     "DIGITALOCEAN_ACCESS_TOKEN",
     "DIGITALOCEAN_END_POINT",
-    "MACSYNC_URL",
     "NO_COLOR",
 )
 
@@ -52,6 +54,21 @@ def _day(value: Any) -> date | None:
         return date.fromisoformat(str(value)[:10])
     except ValueError:
         raise ValueError("expected a day, as in 2026-11-24") from None
+
+
+def _quiet_hours(value: Any) -> QuietHours | None:
+    if value is None or isinstance(value, QuietHours):
+        return value
+    return parse_quiet_hours(str(value))
+
+
+def _timezone(value: Any) -> str | None:
+    if value is None:
+        return None
+    try:
+        return ZoneInfo(str(value)).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{value!r} is no time zone; it reads like Europe/Berlin") from None
 
 
 Duration = Annotated[int, BeforeValidator(parse_duration)]
@@ -135,9 +152,33 @@ class Retention(Strict):
     think_days: Count = 14
 
 
+class Dispatch(Strict):
+    """Where approved texts go (a URL, or file:PATH), when nothing is sent, and how many texts a person gets in a day."""
+
+    to: str | None = None
+    quiet_hours: Annotated[QuietHours | None, BeforeValidator(_quiet_hours)] = None
+    timezone: Annotated[str | None, BeforeValidator(_timezone)] = None
+    max_per_person_day: Count = 20
+
+
+class Notify(Strict):
+    """Who hears that a run failed or stays away: a command (it gets the sentence on stdin), a URL (it gets it by POST); after how long (seconds)."""
+
+    command: str | None = None
+    url: str | None = None
+    after: Annotated[Duration, Field(ge=60)] = 3600
+
+
+class Alerts(Strict):
+    """Who hears of an alert beside the line on stderr: a URL, which gets ids and the gate's name by POST, never a text."""
+
+    webhook: str | None = None
+
+
 class Heartbeat(Strict):
     """Where a cron line says that it ran: a URL each, pinged with `/start`, alone for success, and with `/fail`."""
 
+    run: str | None = None
     draft: str | None = None
     reap: str | None = None
     backup: str | None = None
@@ -148,12 +189,16 @@ class SettingsFile(Strict):
 
     persona: Persona = Persona()
     database: str = "var/draftctl.db"
+    mode: Mode = "review"
     batch: Batch = Batch()
     inference: Inference = Inference()
     gpu: Gpu = Gpu()
     export: Export = Export()
     review: Review = Review()
     retention: Retention = Retention()
+    dispatch: Dispatch = Dispatch()
+    notify: Notify = Notify()
+    alerts: Alerts = Alerts()
     heartbeat: Heartbeat = Heartbeat()
 
 

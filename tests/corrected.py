@@ -36,7 +36,10 @@ def judge(workspace: Workspace, *verdicts: tuple[str, str, str | None]) -> list[
     with transaction(connection):
         done = [
             correct(
-                connection, word, Verdict(verdict=verdict, author="ann", body=body), lambda text: body_hits(text, canon)
+                connection,
+                word,
+                Verdict(verdict=verdict, author="ann", body=body),
+                lambda text, around: body_hits(text, canon, around=around),
             )
             for word, verdict, body in verdicts
         ]

@@ -14,11 +14,11 @@ cli.demo cli.review
 tui cli.plain_review
 tui_parts
 cli.review_text cli.editor
-cli.drafting cli.versions cli.pinning cli.cron cli.forecast cli.exporting cli.erasing cli.reporting
+cli.drafting cli.sending cli.versions cli.pinning cli.cron cli.forecast cli.exporting cli.erasing cli.reporting
 cli.gpu
 cli.ready
 cli.renting
-cli.adapters cli.rental cli.rented cli.judging cli.sending cli.control cli.content cli.workflow cli.look
+cli.adapters cli.rental cli.rented cli.judging cli.control cli.content cli.workflow cli.look
 cli.progress
 cli.context
 checkup
@@ -69,7 +69,10 @@ gates.base
 gates.text
 corrections_file
 canon vocab manifest settings inbox
+pacing
 gpu.cloud gpu.policy
+outlets.file outlets.http
+outlets.base
 prompt rendering yamlfile
 few_shot
 control_tokens corrections
@@ -79,7 +82,7 @@ exports.configs
 exports.base models holds redaction split wording
 engine_id
 errors store.schema failpoints
-__init__ cli engines store gpu
+__init__ cli engines store gpu outlets
 """
 PURE = [
     "errors",
@@ -102,6 +105,8 @@ PURE = [
     "classifier_file",
     "decisions",
     "memory",
+    "outlets.base",
+    "pacing",
     "phrases",
     "screening",
     "stages",

@@ -19,6 +19,7 @@ from rich.console import Console
 from draftctl.cli.plain_review import plain_review
 from draftctl.corrections import Given, standing
 from draftctl.errors import UsageError
+from draftctl.gates.base import Around
 from draftctl.review_session import ActiveTime, ReviewSession
 from draftctl.store import audit
 from draftctl.store.db import open_database
@@ -27,7 +28,7 @@ from draftctl.tui import ReviewApp
 from tests.conftest import Workspace, line
 
 
-def no_hits(text: str) -> list[tuple[str, str]]:
+def no_hits(text: str, _around: Around) -> list[tuple[str, str]]:
     return [("price", "test")] if "200" in text else []
 
 

@@ -2,9 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from draftctl.errors import UsageError
+
 if TYPE_CHECKING:
     from draftctl.engines.base import Engine
     from draftctl.manifest import Manifest
+    from draftctl.outlets.base import Outlet
     from draftctl.service import MakeEngine
     from draftctl.settings import Settings
 
@@ -52,3 +55,42 @@ def served_engine(
         connect_timeout_s=inference.connect_timeout,
         max_model_len=manifest.serve.max_model_len,
     )
+
+
+def make_outlet(settings: "Settings", to: str | None) -> "Outlet":
+    """Return where texts go: `to`, else what the environment or draftctl.yaml says. Raises UsageError for no place to send to."""
+    from pathlib import Path
+    from urllib.parse import urlsplit
+
+    from draftctl.engines.endpoints import is_near
+
+    where = to or settings.values.dispatch.to
+    if not where:
+        raise UsageError(
+            "Nothing says where texts go.",
+            hint="--to file:PATH, or MACSYNC_URL, or dispatch.to in draftctl.yaml.",
+        )
+    scheme, _, rest = where.partition(":")
+    if scheme == "file" and rest:
+        from draftctl.outlets.file import FileOutlet
+
+        path = Path(rest) if to else settings.root / rest
+        if path.resolve() == settings.database:
+            raise UsageError(f"{path} is the database itself, so nothing was sent.", hint="Name a file for the texts.")
+        return FileOutlet(path.absolute())
+    try:
+        host = urlsplit(where).hostname or ""
+    except ValueError:
+        host = ""
+    if scheme not in ("http", "https") or not host:
+        raise UsageError(
+            f"{where!r} is no place to send to.",
+            hint="--to file:PATH appends to a file; a URL gets a POST for each text.",
+        )
+    if scheme == "http" and not is_near(host):
+        raise UsageError(
+            f"http://{host} would send texts in the clear, so it is not used.", hint="Use https, or a private address."
+        )
+    from draftctl.outlets.http import HttpOutlet
+
+    return HttpOutlet(where)

@@ -144,7 +144,7 @@ def body_gates(ctx: typer.Context) -> "BodyHits":
     from draftctl.screening import body_hits
 
     canon = committed_canon(ctx)
-    return lambda body: body_hits(body, canon)
+    return lambda body, around: body_hits(body, canon, around=around)
 
 
 def _text(body: str | None, body_file: Path | None) -> str | None:

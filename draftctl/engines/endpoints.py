@@ -51,7 +51,7 @@ def _endpoint(text: str, allowed_hosts: Sequence[str]) -> str:
             f"{_WHERE}: the URL of {host} has more in it than an address.",
             hint="A key belongs in GPU_INFERENCE_API_KEY.",
         )
-    near = host == "localhost" or _is_private(host)
+    near = is_near(host)
     listed = host in {name.lower().rstrip(".") for name in allowed_hosts}
     if not (near or listed):
         raise UsageError(
@@ -68,7 +68,10 @@ def _endpoint(text: str, allowed_hosts: Sequence[str]) -> str:
     return f"{parts.scheme}://{shown}{f':{port}' if port else ''}{path}"
 
 
-def _is_private(host: str) -> bool:
+def is_near(host: str) -> bool:
+    """Say whether a host is this machine or has a private address."""
+    if host == "localhost":
+        return True
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

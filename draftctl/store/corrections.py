@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from draftctl.corrections import clean, edit_share, scope_tokens
 from draftctl.errors import UsageError
 from draftctl.failpoints import reach
+from draftctl.gates.base import Around
 from draftctl.holds import Reopen, hold_kind, next_step
 from draftctl.inbox import candidate_from_payload
 from draftctl.models import Finding, canonical_json
 from draftctl.redaction import names_in
-from draftctl.store import audit, few_shot, leases_of_review, training
+from draftctl.store import audit, few_shot, leases_of_review, threads, training
 from draftctl.store.db import utc_now
 from draftctl.store.decisions import decide
 from draftctl.store.standing import (
@@ -33,7 +34,7 @@ from draftctl.store.standing import (
 
 MAX_BODY_CHARS = 2000  # what the outbox takes (store/schema.py)
 MAX_NOTE_CHARS = 2000
-BodyHits = Callable[[str], list[tuple[str, str]]]
+BodyHits = Callable[[str, Around], list[tuple[str, str]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +109,8 @@ def _take(
     leases_of_review.check(connection, candidate["id"], token=verdict.token, author=verdict.author)
     late = _refuse(connection, draft, candidate, verdict, standing_row(connection, draft["id"]))
     body = {"approved": draft["body"], "edited": clean(verdict.body or ""), "rejected": None}[verdict.verdict]
-    hits = body_hits(body) if body else []
+    # What was sent before in this thread is not sent again, also in a person's own words; what they promise and in which tongue is theirs.
+    hits = body_hits(body, Around(sent=threads.sent(connection, candidate))) if body else []
     stopped_by = f"gate:{hits[0][0]}" if hits else late
     row_id = _insert(connection, draft, candidate, verdict, body=body, stopped_by=stopped_by)
     few_shot.settle(connection, draft["id"], row_id if body and not hits else None)

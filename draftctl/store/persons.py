@@ -67,6 +67,16 @@ def stop_unsent(connection: sqlite3.Connection, person_id: str, reason: str) -> 
     )
 
 
+def sent_since(connection: sqlite3.Connection, person_id: str, since: str) -> int:
+    """Return how many texts went to a person, or may have, since a time, in all threads."""
+    row = connection.execute(
+        "SELECT count(*) FROM outbox o JOIN candidates c ON c.id = o.candidate_id WHERE o.status IN ('sending', 'sent', 'unknown') "
+        f"AND o.updated_at > ?2 AND c.person_id IN ({SAME})",
+        (person_id, since),
+    ).fetchone()
+    return int(row[0])
+
+
 def reopen_person(connection: sqlite3.Connection, person_id: str, reason: str) -> int:
     """Put back the candidates of a person that held for one reason, now settled; return how many."""
     return connection.execute(

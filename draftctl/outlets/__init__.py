@@ -1,0 +1,1 @@
+"""Where texts go: a file, or a receiver over HTTP."""
