@@ -100,6 +100,7 @@ class Report:
 
 Watch = Callable[[Report], None]
 AlertLine = Callable[[str, str, str], None]  # candidate id, person id, gate
+AlertPost = Callable[[str, str, str], bool]  # the same; says whether it was heard
 StopWhen = Callable[[sqlite3.Connection], str | None]  # why the run is to end, or None
 
 
@@ -115,6 +116,7 @@ class Batch:
         *,
         watch: Watch,
         alert: AlertLine,
+        tell: AlertPost | None = None,
         stop_when: StopWhen | None = None,
     ) -> None:
         self._path = path
@@ -123,6 +125,7 @@ class Batch:
         self._limits = limits
         self._watch = watch
         self._alert = alert
+        self._tell = tell
         self._stop_when = stop_when or (lambda _connection: None)
         self._breaker = Breaker()
         self._stop = asyncio.Event()
@@ -265,6 +268,10 @@ class Batch:
             self._alert(candidate.id, candidate.person_id, alert.gate)
         if result.alerts:
             await self._writer.do(persons.note_said)
+        tell = self._tell
+        for alert in result.alerts if tell is not None else ():
+            if tell is not None and await asyncio.to_thread(tell, candidate.id, candidate.person_id, alert.gate):
+                await self._writer.do(partial(persons.note_told, candidate_id=candidate.id, gate=alert.gate))
 
     async def _record(self, claim: Claim, result: Result) -> Outcome | None:
         """Record a result; what the tables refuse is one candidate's bug and holds it."""

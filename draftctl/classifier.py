@@ -138,6 +138,18 @@ def parse_classifier(
     content: bytes, canon: Canon, vocab: Vocab, partials: Mapping[str, str] | None = None
 ) -> Classifier:
     """Read the file's bytes. Raises FileProblems with everything that is wrong in it, examples that go another way included."""
+    classifier = read_classifier(content, canon, vocab, partials)
+    problems = [problem for kind, _ in KINDS for problem in _example_problems(classifier, kind)]
+    problems += _atom_examples(classifier)
+    if problems:
+        raise FileProblems(problems)
+    return classifier
+
+
+def read_classifier(
+    content: bytes, canon: Canon, vocab: Vocab, partials: Mapping[str, str] | None = None
+) -> Classifier:
+    """Read the file's bytes without running its examples. Raises FileProblems."""
     document = parse_yaml(content, CLASSIFY)
     file = validate(document, ClassifyFile)
     problems = [
@@ -147,7 +159,7 @@ def parse_classifier(
     ]
     if problems:
         raise FileProblems(problems)
-    classifier = Classifier(
+    return Classifier(
         engine=file.engine,
         compare=file.compare,
         archetypes=file.archetypes,
@@ -157,11 +169,6 @@ def parse_classifier(
         hashed=sha256_text(canonical_json(plain(file))),
         document=document,
     )
-    problems = [*_example_problems(classifier, "archetypes"), *_example_problems(classifier, "states")]
-    problems += _atom_examples(classifier)
-    if problems:
-        raise FileProblems(problems)
-    return classifier
 
 
 def _rule_problems(document: Document, file: ClassifyFile, vocab: Vocab) -> Iterator[Problem]:
@@ -203,15 +210,19 @@ def _take_problems(document: Document, file: ClassifyFile) -> Iterator[Problem]:
             message = f"`{rule.atom}` is what a person or upstream says; nobody's own message may say it of them"
             yield document.problem(("atoms", n, "atom"), message, "E-TRUST")
         for m, phrase in enumerate(rule.find):
-            if (
-                phrase.split().count(PLACE) != 1
-                or phrase.count(PLACE) != 1
-                or not phrase.replace(PLACE, "").strip(" *")
-            ):
-                message = (
-                    f"a phrase has `{PLACE}` once, where the value stands, and a word beside it: 'my name is {PLACE}'"
-                )
+            message = _phrase_fault(phrase, flag=rule.take == "flag")
+            if message:
                 yield document.problem(("atoms", n, "find", m), message, "E-VALUE")
+
+
+def _phrase_fault(phrase: str, *, flag: bool) -> str:
+    """Say why a phrase cannot take anything out of a text, or nothing."""
+    has_word = bool(phrase.replace(PLACE, "").strip(" *"))
+    if flag:
+        return "" if has_word and PLACE not in phrase else f"a flag is the words alone, without `{PLACE}`"
+    if has_word and phrase.count(PLACE) == 1 and PLACE in phrase.split():
+        return ""
+    return f"a phrase has `{PLACE}` once, where the value stands, and a word beside it: 'my name is {PLACE}'"
 
 
 def _step_problems(

@@ -107,22 +107,27 @@ def _combinations(entries: list[Entry]) -> Iterator[frozenset[str]]:
 
 def parse_decisions(content: bytes, canon: Canon, vocab: Vocab) -> Decisions:
     """Read the table's bytes. Raises FileProblems with everything that is wrong in it, ties included."""
+    table = read_decisions(content, canon, vocab)
+    ties = list(_ties(table, vocab))
+    if ties:
+        raise FileProblems(ties)
+    return table
+
+
+def read_decisions(content: bytes, canon: Canon, vocab: Vocab) -> Decisions:
+    """Read the table's bytes without looking for ties. Raises FileProblems."""
     document = parse_yaml(content, DECISIONS)
     file = validate(document, DecisionsFile)
     problems = list(_problems(document, file, canon, vocab))
     if problems:
         raise FileProblems(problems)
-    table = Decisions(
+    return Decisions(
         entries=tuple(
             Entry(id=item.id, applies=_match_set(item.applies_to), priority=item.priority) for item in file.decisions
         ),
         by_id={item.id: _decision(item, canon, document.place(("decisions", n))[0] + 1) for n, item in enumerate(file.decisions)},
         document=document,
     )  # fmt: skip
-    ties = list(_ties(table, vocab))
-    if ties:
-        raise FileProblems(ties)
-    return table
 
 
 def _match_set(file: SituationFile) -> MatchSet:

@@ -7,11 +7,15 @@ from functools import partial
 
 from draftctl.canon import NOTES, Canon, parse_canon, spell
 from draftctl.chainset import ChainSet, engine_matches, load_chains, partial_problems, tie_problems, unused_partials
+from draftctl.classifier import CLASSIFY, parse_classifier
+from draftctl.classifier import warnings_of as classifier_warnings
+from draftctl.decisions import DECISIONS, parse_decisions
+from draftctl.decisions import warnings_of as decision_warnings
 from draftctl.errors import FileProblems, Problem
 from draftctl.manifest import engine_ids, parse_manifest
 from draftctl.rendering import render_note
 from draftctl.screening import body_hits
-from draftctl.vocab import VOCAB, parse_vocab
+from draftctl.vocab import VOCAB, Vocab, parse_vocab
 from draftctl.workflow import Workflow, has_limit, parse_workflow, read_partials, workflow_paths
 from draftctl.workflowlock import LOCK, locked_otherwise, read_lock
 from draftctl.yamlfile import parse_yaml
@@ -62,7 +66,25 @@ def lint_workspace(files: Mapping[str, bytes]) -> list[Problem]:
     problems += tie_problems(chains, canon, vocab) if vocab else []
     problems += _lock_problems(files, chains)
     problems += _warnings(chains, engine_ids(files))
+    problems += _stage_problems(files, canon, vocab, chains) if vocab else []
     return _in_order(problems)
+
+
+def _stage_problems(files: Mapping[str, bytes], canon: Canon, vocab: Vocab, chains: ChainSet) -> list[Problem]:
+    """Report what is wrong with the classifier's rules and the table of decisions, and what their gaps will hold."""
+    found: list[Problem] = []
+    if CLASSIFY in files:
+        try:
+            classifier = parse_classifier(files[CLASSIFY], canon, vocab, chains.partials)
+            found += map(_warning, classifier_warnings(classifier, engine_ids(files)))
+        except FileProblems as error:
+            found += error.problems
+    if DECISIONS in files:
+        try:
+            found += map(_warning, decision_warnings(parse_decisions(files[DECISIONS], canon, vocab), vocab))
+        except FileProblems as error:
+            found += error.problems
+    return found
 
 
 def _in_order(problems: Iterable[Problem]) -> list[Problem]:

@@ -12,7 +12,7 @@ from typing import Literal
 from draftctl.gates.base import GAP
 from draftctl.gates.text import fold, readings, windows
 
-Slot = Literal["name", "word", "words", "day", "time", "number"]
+Slot = Literal["name", "word", "words", "day", "time", "number", "flag"]
 _WORD = r"[^\W\d_][\w'-]{0,30}"
 _DAYS = r"(?:mon|tues?|wednes|thurs?|fri|satur|sun)day|mon|tue|wed|thu|fri|sat|sun|today|tonight|tomorrow|this weekend|next week"
 _SLOTS: dict[str, str] = {
@@ -24,6 +24,7 @@ _SLOTS: dict[str, str] = {
     "number": r"\d{1,6}",
 }
 PLACE = "___"
+FLAG = "yes"
 MAX_CHARS = 2000  # of one message that atoms are looked for in
 
 
@@ -68,7 +69,13 @@ def _taking(phrase: str, slot: Slot) -> re.Pattern[str]:
 
 
 def take(text: str, phrase: str, slot: Slot, refused: frozenset[str]) -> Taken | None:
-    """Return what stands in a text where the phrase has `___`; a word that is refused is not it (`i'm ___` is not `i'm free`)."""
+    """Return what stands in a text where the phrase has `___`; a word that is refused is not it (`i'm ___` is not `i'm free`).
+
+    A `flag` has no such place: it is `yes` where the phrase stands, unless one of the refused phrases does.
+    """
+    if slot == "flag":
+        told = has_phrase(text, phrase) and first_phrase([text], sorted(refused)) is None
+        return Taken(value=FLAG, phrase=phrase) if told else None
     text = " ".join(text[:MAX_CHARS].replace("’", "'").split())
     for match in _taking(phrase, slot).finditer(text):
         value = match["taken"].strip("'- ")

@@ -12,6 +12,7 @@ from pathlib import Path
 from draftctl.engine_id import TEMPLATE
 from draftctl.engines.absent import UnpaidEngine, WaitingEngine
 from draftctl.engines.base import Engine
+from draftctl.engines.template import TemplateEngine
 from draftctl.errors import DraftctlError, LockHeld
 from draftctl.gpu.budget import measured_limits, prices
 from draftctl.gpu.cloud import CloudError, dearest
@@ -69,8 +70,9 @@ class Residence:
         self._admitted: float | None = None
         self._reopened = False  # what held for the next run gets its one chance in a residence, not one in each batch
         self._trouble_at: float | None = None
-        # What keeps this tick from drafting; a droplet that is up is ended all the same.
-        self._broken: DraftctlError | None = None
+        self._broken: DraftctlError | None = (
+            None  # keeps this tick from drafting; a droplet that is up is ended all the same
+        )
         self._releasing_since: float | None = None
         self._last: Decision | None = None
         self._stuck = False
@@ -138,14 +140,13 @@ class Residence:
                 jobs.set_setting(self._connection, "gpu_state", word)
 
     def _observe(self, lease: Lease | None, *, known: bool) -> Observed:
-        engine = self._options.engine
         return observe(
             self._connection,
             self._desk.settings,
             self._limits,
             lease,
             now=self._desk.clock(),
-            engine_id=None if engine == TEMPLATE or self._broken else engine,
+            engine_id=None if self._broken else self._options.rents,
             price=self._price,
             known=known,
             held=not self._reopened,
@@ -285,7 +286,7 @@ class Residence:
                 self._say_once("No GPU is started", "the day's or the month's budget does not allow another session")
                 self._run(
                     replace(self._options, reopen=False),
-                    lambda id_, _manifest: UnpaidEngine(id_, "the budget is used up"),
+                    lambda id_, m: UnpaidEngine(id_, "the budget is used up") if m else TemplateEngine(),
                     self._listeners,
                 )
                 return False
@@ -309,14 +310,18 @@ class Residence:
 
     def _screen(self) -> None:
         """Decide what needs no model at once: an alert does not wait for a GPU, and a GPU is not rented for a STOP."""
-        if self._options.engine in (None, TEMPLATE) or self._broken:
+        if self._options.rents is None or self._broken:
             return
         if not jobs.backlog(self._connection).fresh:
             return
         limits = replace(self._options.limits, fresh=True)
         options = replace(self._options, limits=limits, reopen=False)
         try:
-            self._run(options, lambda id_, _manifest: WaitingEngine(id_, "it is not up yet"), self._listeners)
+            self._run(
+                options,
+                lambda id_, m: WaitingEngine(id_, "it is not up yet") if m else TemplateEngine(),
+                self._listeners,
+            )
         except LockHeld:
             return
         except DraftctlError as error:

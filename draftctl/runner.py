@@ -157,6 +157,7 @@ def _with_stages(result: Result, filled: Filled, deps: Deps) -> Result:
         findings=tuple(findings),
         steps=filled.steps,
         answered=filled.answered,
+        read=filled.read,
     )
 
 
@@ -176,7 +177,7 @@ def _alone(result: Result, deps: Deps, *, opted_in: bool, by: str) -> Result:
 async def _template(result: Result, note: Note, deps: Deps, around: Around) -> Result:
     """Let the note itself be the reply."""
     bundle = _bundle(note, deps.canon)
-    result = replace(result, bundle=bundle, bundle_hash=bundle_hash(bundle), read=frozenset({NOTES, SAFETY}))
+    result = replace(result, bundle=bundle, bundle_hash=bundle_hash(bundle), read=result.read | {NOTES, SAFETY})
     try:
         text = render_note(note.text, result.candidate.usable_atoms)
     except MissingAtom as error:
@@ -213,7 +214,7 @@ async def _chain(result: Result, note: Note, deps: Deps, setup: Chains, memory: 
         bundle=context.bundle,
         bundle_hash=context.bundle_hash,
         workflow=WorkflowRef(id=workflow.id, version=workflow.version, semantic_hash=workflow.semantic_hash),
-        read=context.read,
+        read=result.read | context.read,
         engine_served=done.served,
         fingerprint=done.fingerprint,
         answered=done.answered or result.answered,

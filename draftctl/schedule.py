@@ -18,7 +18,8 @@ class Job:
 
 
 JOBS = (
-    Job(name="draft", arguments=("draft", "--batch", "--gpu", "auto"), cron="* * * * *", calendar="*:*:00", what="drafts what waits"),
+    Job(name="run", arguments=("run", "--gpu", "auto"), cron="* * * * *", calendar="*:*:00", what="does all that is due"),
+    Job(name="watch", arguments=("watch",), cron="*/15 * * * *", calendar="*:0/15:20", what="says when runs fail or stay away"),
     Job(name="reap", arguments=("gpu", "reap"), cron="*/10 * * * *", calendar="*:0/10:30", what="ends droplets whose time is up"),
     Job(name="backup", arguments=("backup",), cron="17 4 * * *", calendar="04:17:00", what="backs up the database"),
 )  # fmt: skip
@@ -29,7 +30,7 @@ def crontab_lines(program: str, root: str, name: str) -> list[str]:
     lines = [BEGIN.format(name=name)]
     for job in JOBS:
         command = " ".join(shlex.quote(word) for word in (program, "--workspace", root, *job.arguments))
-        quiet = " > /dev/null" if job.name != "reap" else ""
+        quiet = " > /dev/null" if job.name in ("run", "backup") else ""
         lines.append(f"{job.cron} {command}{quiet}".replace("%", "\\%"))
     return [*lines, END.format(name=name)]
 
@@ -63,7 +64,7 @@ def systemd_units(program: str, root: str, name: str) -> dict[str, str]:
     for job in JOBS:
         words = " ".join(_word(word) for word in (program, "--workspace", root, *job.arguments))
         unit = f"draftctl-{name}-{job.name}"
-        codes = "\nSuccessExitStatus=75" if job.name == "draft" else ""
+        codes = "\nSuccessExitStatus=75" if job.name == "run" else ""
         units[f"{unit}.service"] = (
             f"[Unit]\nDescription=draftctl {job.what} ({root})\n\n[Service]\nType=oneshot\nExecStart={words}{codes}\n"
         )

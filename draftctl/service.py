@@ -4,7 +4,6 @@ import asyncio
 import gc
 import signal
 import sqlite3
-import tempfile
 import uuid
 from collections.abc import Callable
 from contextlib import closing
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from draftctl import __version__
-from draftctl.batch import AlertLine, Batch, Limits, Report, StopWhen, Watch
+from draftctl.batch import AlertLine, AlertPost, Batch, Limits, Report, StopWhen, Watch
 from draftctl.canon import Canon, parse_canon
 from draftctl.chainset import ChainSet, load_chains, resolved, sources
 from draftctl.engine_id import TEMPLATE, check_engine_id
@@ -24,14 +23,17 @@ from draftctl.failpoints import reach
 from draftctl.gates import RULESET
 from draftctl.ingest import IngestCount, Stream, ingest
 from draftctl.manifest import Manifest, engine_ids, manifest_path, parse_manifest
-from draftctl.models import canonical_json, sha256_text
+from draftctl.models import Mode, canonical_json, sha256_text
 from draftctl.rendering import Prompts
 from draftctl.run_notes import notes_of
 from draftctl.runner import Chains, Deps, note_facts
 from draftctl.settings import FILE_NAME, parse_settings
 from draftctl.split import in_training
+from draftctl.stage_files import Reading, read_stages
+from draftctl.stages import Stages
 from draftctl.store import audit, jobs, people, persons, workflows
 from draftctl.store.db import open_database, run_lock, store_errors, transaction
+from draftctl.store.engines import has_passing_report
 from draftctl.store.few_shot import FewShot
 from draftctl.store.results import Provenance
 from draftctl.store.standing import find_candidate
@@ -48,7 +50,8 @@ EXIT_DONE, EXIT_FAILED, EXIT_REJECTS, EXIT_UNREACHABLE = 0, 1, 3, 4
 class RunOptions:
     """What a run was asked for.
 
-    `reopen` says whether it picks up again what holds for any next run, `lease` whose droplet serves it, `attested` what is known of the weights there (`name` or `weights`).
+    `all_stages` says whether what others have not done is done here (classify, decide), `mode` is the workspace's, `rents` the build that a
+    droplet serves where that is another than the engine. `reopen` says whether it picks up again what holds for any next run, `lease` whose droplet serves it, `attested` what is known of the weights there (`name` or `weights`).
     """
 
     command: str
@@ -64,6 +67,9 @@ class RunOptions:
     salt: str = ""
     test_share: float = 0.1
     attested: str = "name"
+    all_stages: bool = False
+    mode: Mode = "review"
+    rents: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +83,11 @@ class RunResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listeners:
-    """Who hears of progress and of alerts while the run goes on."""
+    """Who hears of progress and of alerts while the run goes on (`tell`: by a webhook, beside the line on stderr)."""
 
     watch: Watch = lambda _report: None
     alert: AlertLine = lambda _candidate, _person, _gate: None
+    tell: AlertPost | None = None
     started: Callable[[int], None] = lambda _waiting: None
     stop_when: StopWhen | None = None
 
@@ -211,9 +218,30 @@ def run(
             if chains:
                 trains = partial(in_training, salt=options.salt, test_share=options.test_share)
                 chains = replace(chains, examples=FewShot(connection, run_id, trains).examples)
-            deps = Deps(engine=engine, canon=canon, chains=chains)
+            deps = Deps(
+                engine=engine,
+                canon=canon,
+                chains=chains,
+                stages=_stages(snapshot, canon, engine, make_engine, options) if options.all_stages else None,
+                mode=options.mode,
+                passed=has_passing_report(engine_id),
+            )
             report = _locked(connection, database, options, deps, snapshot, run_id, listeners or Listeners())
         return result_of(options, run_id, engine_id, taken, report, notes_of(snapshot, chains, report))
+
+
+def _stages(snapshot: Snapshot, canon: Canon, engine: Engine, make_engine: MakeEngine, options: RunOptions) -> Stages:
+    return read_stages(
+        Reading(
+            files=snapshot.files,
+            canon=canon,
+            persona=options.persona,
+            notes=note_facts(canon),
+            versioned=snapshot.commit is not None or options.allow_dirty,
+            engine=engine,
+            make_engine=make_engine,
+        )
+    )
 
 
 def _locked(
@@ -258,6 +286,7 @@ def _locked(
         options.limits,
         watch=listeners.watch,
         alert=listeners.alert,
+        tell=listeners.tell,
         stop_when=listeners.stop_when,
     )
     gc.collect()
@@ -284,6 +313,10 @@ def _say_unsaid(connection: sqlite3.Connection, listeners: Listeners) -> None:
     if unsaid:
         with transaction(connection):
             persons.note_said(connection)
+    for alert in persons.untold_alerts(connection) if listeners.tell is not None else ():
+        if listeners.tell is not None and listeners.tell(alert["candidate_id"], alert["person_id"], alert["gate"]):
+            with transaction(connection):
+                persons.note_told(connection, alert["candidate_id"], alert["gate"])
 
 
 def _ready(connection: sqlite3.Connection, candidate_id: str, *, again: bool) -> None:
@@ -318,6 +351,7 @@ def _reopen_key(snapshot: Snapshot, engine_id: str, options: RunOptions) -> str:
                 engine_id,
                 options.endpoints,
                 options.allow_dirty,
+                options.all_stages,
                 options.persona,
                 read,
                 RULESET,
@@ -362,18 +396,3 @@ def result_of(
     if report.stopped == "interrupted":
         code = EXIT_FAILED
     return RunResult(counts=counts, notes=notes, exit_code=code)
-
-
-def rehearse(
-    root: Path, database: Path, options: RunOptions, make_engine: MakeEngine, stream: Stream | None, source: str
-) -> RunResult:
-    """Do the whole run on a throw-away copy of the database: the same decisions, and nothing is written."""
-    with tempfile.TemporaryDirectory(prefix="draftctl-dry-run-") as folder:
-        copy = Path(folder) / "draftctl.db"
-        source_connection, target = open_database(database), sqlite3.connect(copy)
-        source_connection.backup(target)
-        target.close()
-        source_connection.close()
-        taken = take_input(copy, stream, source) if stream else None
-        result = run(root, copy, options, make_engine, taken=taken)
-        return replace(result, counts={**result.counts, "dry_run": True})

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from draftctl.chain import Answers, ChainDeps, run_questions
-from draftctl.classifier import KINDS, TRUSTED, Classifier, Situation
+from draftctl.classifier import CLASSIFY, KINDS, TRUSTED, Classifier, Situation
 from draftctl.context import Context
-from draftctl.decisions import Decisions, spell_cell
+from draftctl.decisions import DECISIONS, Decisions, spell_cell
 from draftctl.memory import Memory
 from draftctl.models import Candidate, Finding, Held, Mode, Staged, Step, Thread
 from draftctl.routing import Cell
+from draftctl.vocab import VOCAB
 
 NO_DECISION, TIED = "no_decision", "ambiguous_decision"
 _MAX_ATOMS = 32
@@ -33,13 +34,13 @@ class Asking:
 class Stages:
     """What a run hands to every candidate for the stages before the draft; a file that is not there leaves its stage to others.
 
-    `wrong` says which of the files cannot be used, and why: what needs it holds.
+    `wrong` says which of the files cannot be used: what needs it holds, and so.
     """
 
     classifier: Classifier | None = None
     decisions: Decisions | None = None
     asking: Asking | None = None
-    wrong: Mapping[str, str] = field(default_factory=dict)
+    wrong: Mapping[str, Held] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,7 @@ class Filled:
     findings: tuple[Finding, ...] = ()
     steps: tuple[Step, ...] = ()
     answered: bool = False
+    read: frozenset[str] = frozenset()
 
 
 async def fill(candidate: Candidate, thread: Thread, stages: Stages, memory: Memory) -> Filled:
@@ -66,7 +68,7 @@ async def _classify(filled: Filled, thread: Thread, stages: Stages, memory: Memo
     if candidate.archetype and candidate.state:
         return filled
     if "classify" in stages.wrong:
-        return replace(filled, held=Held(reason="workflow_invalid", detail=stages.wrong["classify"]))
+        return replace(filled, held=stages.wrong["classify"])
     classifier = stages.classifier
     if classifier is None:
         return filled if candidate.template_key else replace(filled, held=Held(reason="unclassified"))
@@ -74,7 +76,7 @@ async def _classify(filled: Filled, thread: Thread, stages: Stages, memory: Memo
     asked: Answers | None = None
     if stages.asking is not None and classifier.workflow is not None:
         asked = await run_questions(candidate, classifier.workflow, stages.asking.context, stages.asking.deps, memory)
-        filled = replace(filled, steps=asked.steps, answered=asked.answered)
+        filled = replace(filled, steps=asked.steps, answered=asked.answered, read=stages.asking.context.read)
         if asked.left is None:
             held = asked.held or Held(reason="unclassified")
             finding = Finding(kind="classify", outcome="held", reason=held.reason, engine_id=_asked_of(stages))
@@ -124,7 +126,13 @@ def _settle(
     candidate = replace(
         candidate, archetype=words["archetype"], state=words["state"], atoms={**found, **candidate.usable_atoms}
     )
-    return replace(filled, candidate=candidate, staged=staged, findings=(*filled.findings, *findings))
+    return replace(
+        filled,
+        candidate=candidate,
+        staged=staged,
+        findings=(*filled.findings, *findings),
+        read=filled.read | {CLASSIFY, VOCAB},
+    )
 
 
 def _asked_of(stages: Stages) -> str | None:
@@ -148,7 +156,7 @@ def _decide(filled: Filled, stages: Stages) -> Filled:
     if candidate.template_key:
         return filled
     if "decisions" in stages.wrong:
-        return replace(filled, held=Held(reason="workflow_invalid", detail=stages.wrong["decisions"]))
+        return replace(filled, held=stages.wrong["decisions"])
     if stages.decisions is None:
         return replace(filled, held=Held(reason="unclassified", detail="there is no workflows/decisions.yaml"))
     known = frozenset(name for name, value in candidate.usable_atoms.items() if value is not False)
@@ -173,4 +181,5 @@ def _decide(filled: Filled, stages: Stages) -> Filled:
         staged=replace(filled.staged, template_key=decision.template_key, next_state=decision.next_state),
         mode=decision.mode,
         findings=(*filled.findings, finding),
+        read=filled.read | {DECISIONS, VOCAB},
     )

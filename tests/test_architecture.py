@@ -10,25 +10,25 @@ ROWS = """
 __main__
 cli.main
 cli.upkeep
-cli.demo cli.review
+cli.demo cli.review cli.running
 tui cli.plain_review
 tui_parts
 cli.review_text cli.editor
-cli.drafting cli.sending cli.versions cli.pinning cli.cron cli.forecast cli.exporting cli.erasing cli.reporting
+cli.drafting cli.sending cli.deciding cli.staging cli.versions cli.pinning cli.cron cli.forecast cli.exporting cli.erasing cli.reporting
 cli.gpu
 cli.ready
 cli.renting
-cli.adapters cli.rental cli.rented cli.judging cli.control cli.content cli.workflow cli.look
+cli.adapters cli.rental cli.rented cli.judging cli.control cli.telling cli.content cli.workflow cli.look
 cli.progress
 cli.context
 checkup
 residence
-tally
+tally rehearsal
 service
 import_corrections export template_check erase report
-run_notes export_walk
+run_notes export_walk stage_files
 export_plan
-batch dispatch ingest starter heartbeat schedule pin tokens review_session
+batch dispatch ingest starter heartbeat notices schedule pin tokens review_session
 gpu.manager
 gpu.hosted
 gpu.script gpu.making
@@ -37,7 +37,7 @@ gpu.outlook gpu.reap gpu.node gpu.forward gpu.curve
 gpu.budget gpu.advice gpu.digitalocean
 gpu.simulate gpu.clairvoyant gpu.transport gpu.scopes gpu.readiness gpu.ssh gpu.keys
 store.erasure
-store.people store.reviewing store.export_rows store.figures
+store.people store.reviewing store.export_rows store.figures store.story
 store.corrections
 store.backup store.engines store.views store.leases
 store.results

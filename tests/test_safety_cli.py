@@ -49,7 +49,7 @@ def test_a_stop_word_suppresses_for_ever_and_a_phrase_holds(workspace: Workspace
     )
     assert value["holds"] == {"gate:opt_out": 2}
     assert drafted(workspace, line("c", "hi again", thread="t2", person_id="p"))["holds"] == {"opted_out": 1}
-    assert workspace.json("suppress", "--list")["suppressions"][0]["person_id"] == "p"
+    assert workspace.json("suppressions")["suppressions"][0]["person_id"] == "p"
     assert drafted(workspace, line("d", "i want to die", thread="t3", person_id="p"))["holds"] == {
         "gate:self_harm": 1
     }, "danger comes first"

@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     app.command()(resume)
     app.command()(suppress)
     app.command()(unsuppress)
+    app.command()(suppressions)
     alerts_app.callback()(alerts)
     alerts_app.command("clear")(alerts_clear)
     app.add_typer(alerts_app, name="alerts")
@@ -94,29 +95,34 @@ def alerts_clear(
 
 def suppress(
     ctx: typer.Context,
-    person: Annotated[str | None, typer.Argument(metavar="PERSON")] = None,
+    person: Annotated[str, typer.Argument(metavar="PERSON")],
     reason: Annotated[str, typer.Option(help="Why.")] = "by hand",
     by: Who = None,
-    listing: Annotated[bool, typer.Option("--list", help="Show who is suppressed.")] = False,
-    as_json: JsonFlag = False,
 ) -> None:
     """Never write to a person again.
 
     Example: draftctl suppress p-17 --reason "asked by phone"
     """
-    from draftctl.store import people, persons, views
+    from draftctl.store import people, persons
 
-    if listing or person is None:
-        with database(ctx) as connection:
-            rows = views.suppressed(connection)
-        lines = [f"{row['person_id']}  since {row['created_at'][:10]}, {row['by']}: {row['reason']}" for row in rows]
-        emit({"suppressions": rows}, as_json=as_json, text="\n".join(lines) or "Nobody is suppressed.")
-        return
     with writing(ctx) as connection:
         person = people.person_meant(connection, said(person, "PERSON"))
         new = persons.suppress(connection, person, by=author(by), reason=reason)
         persons.stop_unsent(connection, person, "opted_out")
     typer.echo(f"{person} is written to no more." if new else f"{person} was suppressed already.")
+
+
+def suppressions(ctx: typer.Context, as_json: JsonFlag = False) -> None:
+    """List who is written to no more, since when, and why.
+
+    Example: draftctl suppressions
+    """
+    from draftctl.store import views
+
+    with database(ctx) as connection:
+        rows = views.suppressed(connection)
+    lines = [f"{row['person_id']}  since {row['created_at'][:10]}, {row['by']}: {row['reason']}" for row in rows]
+    emit({"suppressions": rows}, as_json=as_json, text="\n".join(lines) or "Nobody is suppressed.")
 
 
 def unsuppress(

@@ -12,7 +12,9 @@ import typer
 from draftctl.cli.context import narrate, root_of
 from draftctl.errors import DraftctlError, UsageError
 
-cron_app = typer.Typer(help="The lines that cron runs: drafting, the sweep, the backup.", no_args_is_help=True)
+cron_app = typer.Typer(
+    help="The lines that cron runs: everything that is due, the sweep, the watch, the backup.", no_args_is_help=True
+)
 Systemd = Annotated[bool, typer.Option("--systemd", help="Timers of the user's systemd instead of crontab lines.")]
 
 
@@ -75,7 +77,7 @@ def _install_crontab(root: Path, *, remove: bool) -> None:
     typer.echo(
         "Taken out of your crontab."
         if remove
-        else "In your crontab: drafting every minute, the sweep every ten, a backup a night."
+        else "In your crontab: a run every minute, the sweep every ten, a look after the runs every fifteen, a backup a night."
     )
 
 

@@ -1,4 +1,4 @@
-"""`ingest`, `draft`, `classify`, `requeue`: what goes in, and what is made of it."""
+"""`ingest`, `draft`: what goes in, and what is made of it."""
 
 import sys
 from collections.abc import Iterator
@@ -10,31 +10,27 @@ import typer
 from draftctl.cli.adapters import engine_maker, served_engine
 from draftctl.cli.context import (
     JsonFlag,
-    Who,
-    author,
-    committed_canon,
     emit,
     narrate,
     on_terminal,
     root_of,
     settings_of,
-    writing,
 )
 from draftctl.errors import LockHeld, UsageError
 
 if TYPE_CHECKING:
+    from draftctl.batch import AlertPost
     from draftctl.engines.base import Engine
     from draftctl.ingest import IngestCount, Stream
     from draftctl.manifest import Manifest
     from draftctl.service import Listeners, RunOptions, RunResult
+    from draftctl.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(ingest)
     app.command()(draft)
-    app.command()(classify)
-    app.command()(requeue)
 
 
 def ingest(
@@ -46,7 +42,7 @@ def ingest(
 
     Example: draftctl ingest examples/inbox.jsonl
     """
-    count = _take(ctx, source)
+    count = take(ctx, source)
     emit(
         {"ingested": count.ingested, "duplicates": count.duplicates, "rejected": count.rejected},
         as_json=as_json,
@@ -55,7 +51,7 @@ def ingest(
     raise typer.Exit(3 if count.rejected else 0)
 
 
-def _take(ctx: typer.Context, source: str) -> "IngestCount":
+def take(ctx: typer.Context, source: str) -> "IngestCount":
     """Take a file or stdin in, also when the settings are broken: what came on stdin is not there to be read again."""
     from draftctl.service import take_input
     from draftctl.workspace import database_anyway
@@ -127,7 +123,7 @@ def draft(
     if dry_run:
         _print_run(
             _rehearse(
-                ctx, source, _options(ctx, engine=engine, limit=limit, in_flight=max_in_flight, dirty=allow_dirty)
+                ctx, source, run_options(ctx, engine=engine, limit=limit, in_flight=max_in_flight, dirty=allow_dirty)
             ),
             as_json=as_json,
         )
@@ -136,16 +132,29 @@ def draft(
         raise UsageError(f"--gpu is {gpu!r}; it can be auto or off.")
     from draftctl.heartbeat import beating
 
-    taken = _take(ctx, source) if source else None
+    taken = take(ctx, source) if source else None
     with beating(settings_of(ctx).values.heartbeat.draft):
-        options = _options(ctx, engine=engine, limit=limit, in_flight=max_in_flight, dirty=allow_dirty)
-        drafted = _tick if gpu == "auto" else _run
-        _print_run(drafted(ctx, options, taken, as_json=as_json), as_json=as_json)
+        options = run_options(ctx, engine=engine, limit=limit, in_flight=max_in_flight, dirty=allow_dirty)
+        _print_run(draft_all(ctx, options, taken, gpu=gpu == "auto", as_json=as_json), as_json=as_json)
 
 
-def _options(
-    ctx: typer.Context, *, engine: str | None, limit: int | None, in_flight: int | None, dirty: bool
+def draft_all(
+    ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None", *, gpu: bool, as_json: bool
+) -> "RunResult":
+    """Draft what waits, on a rented GPU where that is asked for and due."""
+    return (_tick if gpu else _run)(ctx, options, taken, as_json=as_json)
+
+
+def run_options(
+    ctx: typer.Context,
+    *,
+    engine: str | None,
+    limit: int | None,
+    in_flight: int | None,
+    dirty: bool,
+    all_stages: bool = False,
 ) -> "RunOptions":
+    """Return what a run is asked for, from the flags and the settings."""
     from draftctl.batch import Limits
     from draftctl.service import RunOptions
 
@@ -153,7 +162,7 @@ def _options(
     batch = values.batch
     limits = Limits(max_in_flight=in_flight or batch.max_in_flight, time_budget_s=batch.time_budget, limit=limit)
     return RunOptions(
-        command="draftctl draft --batch",
+        command="draftctl run" if all_stages else "draftctl draft --batch",
         engine=engine,
         limits=limits,
         max_attempts=batch.max_attempts,
@@ -162,6 +171,8 @@ def _options(
         endpoints=values.inference.url or "",
         salt=values.export.salt,
         test_share=values.export.test_share,
+        all_stages=all_stages,
+        mode=values.mode,
     )
 
 
@@ -173,7 +184,7 @@ def _run(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None",
     from draftctl.service import run
 
     settings = settings_of(ctx)
-    with _listening(taken, as_json=as_json) as shown, on_lease(settings, options) as leased:
+    with _listening(ctx, taken, as_json=as_json) as shown, on_lease(settings, options) as leased:
         options, address = leased
         listeners = shown
         maker = engine_maker(settings)
@@ -191,6 +202,18 @@ def _run(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None",
         return run(root_of(ctx), settings.database, options, maker, taken=taken, listeners=listeners)
 
 
+def _active(settings: "Settings") -> str:
+    from draftctl.engine_id import TEMPLATE
+    from draftctl.store import jobs
+    from draftctl.store.db import open_database
+
+    connection = open_database(settings.database)
+    try:
+        return jobs.setting(connection, "draft_engine") or TEMPLATE
+    finally:
+        connection.close()
+
+
 def _tick(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None", *, as_json: bool) -> "RunResult":
     """Draft on a GPU that is rented when work is due; where a server is named or no model is needed, just draft."""
     from dataclasses import replace
@@ -198,16 +221,15 @@ def _tick(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None"
 
     from draftctl.cli.ready import needs_renting
     from draftctl.cli.rental import load_build, managing
-    from draftctl.engine_id import TEMPLATE
     from draftctl.residence import Residence
 
     settings = settings_of(ctx)
     build, looks_after = needs_renting(settings, options)
     if not looks_after:
         return _run(ctx, options, taken, as_json=as_json)
-    asked = replace(options, engine=build or TEMPLATE)
+    asked = replace(options, engine=options.engine or _active(settings), rents=build)
     with (
-        _listening(taken, as_json=as_json) as listeners,
+        _listening(ctx, taken, as_json=as_json) as listeners,
         managing(settings, options.command, narrate if on_terminal() else None) as manager,
     ):
         stays = Residence(
@@ -224,14 +246,14 @@ def _tick(ctx: typer.Context, options: "RunOptions", taken: "IngestCount | None"
 
 
 @contextmanager
-def _listening(taken: "IngestCount | None", *, as_json: bool) -> Iterator["Listeners"]:
+def _listening(ctx: typer.Context, taken: "IngestCount | None", *, as_json: bool) -> Iterator["Listeners"]:
     """Show progress and alerts; say what was taken in when another run is at work."""
     from draftctl.cli.progress import Progress
     from draftctl.service import Listeners
 
     with Progress(visible=on_terminal()) as progress:
         try:
-            yield Listeners(watch=progress.update, alert=_alert, started=progress.start)
+            yield Listeners(watch=progress.update, alert=_alert, tell=_webhook(ctx), started=progress.start)
         except LockHeld as error:
             if taken and as_json:
                 emit(
@@ -245,7 +267,7 @@ def _listening(taken: "IngestCount | None", *, as_json: bool) -> Iterator["Liste
 
 
 def _rehearse(ctx: typer.Context, source: str | None, options: "RunOptions") -> "RunResult":
-    from draftctl.service import rehearse
+    from draftctl.rehearsal import rehearse
 
     settings = settings_of(ctx)
     maker = engine_maker(settings)
@@ -259,10 +281,32 @@ def _alert(candidate_id: str, person_id: str, gate: str) -> None:
     narrate(f"ALERT {gate}: candidate {candidate_id}, person {person_id}; `draftctl alerts`")
 
 
+def _webhook(ctx: typer.Context) -> "AlertPost | None":
+    """Return what posts an alert to the webhook, if there is one; after a failure the rest waits for the next run."""
+    url = settings_of(ctx).values.alerts.webhook
+    if not url:
+        return None
+    from draftctl.notices import post
+
+    failed = False
+
+    def tell(candidate_id: str, person_id: str, gate: str) -> bool:
+        nonlocal failed
+        if failed:
+            return False
+        told = post(url, {"gate": gate, "candidate_id": candidate_id, "person_id": person_id})
+        if not told:
+            failed = True
+            narrate("draftctl: alerts.webhook did not take the alert; the next run tells it again")
+        return told
+
+    return tell
+
+
 def _print_run(result: "RunResult", *, as_json: bool) -> None:
     for note in result.notes:
         narrate(f"draftctl: {note}")
-    emit(result.counts, as_json=as_json, text=_summary(result.counts))
+    emit(result.counts, as_json=as_json, text=summary_of(result.counts))
     raise typer.Exit(result.exit_code)
 
 
@@ -275,7 +319,8 @@ _ENDED = {
 }
 
 
-def _summary(counts: dict[str, Any]) -> str:
+def summary_of(counts: dict[str, Any]) -> str:
+    """Lay a run's counts out for reading."""
     lines = (
         []
         if not (counts["ingested"] or counts["duplicates"] or counts["rejected"])
@@ -303,7 +348,7 @@ def _draft_one(
 
     with database(ctx) as connection:
         row = find_candidate(connection, word)
-    asked = _options(ctx, engine=engine, limit=None, in_flight=1, dirty=allow_dirty)
+    asked = run_options(ctx, engine=engine, limit=None, in_flight=1, dirty=allow_dirty)
     limits = replace(asked.limits, only=row["id"])
     options = replace(asked, command=f"draftctl draft {row['id']}", limits=limits, again=again)
     result = _run(ctx, options, None, as_json=False)
@@ -312,62 +357,3 @@ def _draft_one(
     with database(ctx) as connection:
         show_whole(connection, row["id"], prompt=False, as_json=as_json)
     raise typer.Exit(result.exit_code)
-
-
-def classify(
-    ctx: typer.Context,
-    candidate: Annotated[str, typer.Argument(metavar="ID", help="The candidate.")],
-    archetype: Annotated[str | None, typer.Option(help="Who writes: one of workflows/vocab.yaml.")] = None,
-    state: Annotated[str | None, typer.Option(help="Where the thread stands: one of workflows/vocab.yaml.")] = None,
-    key: Annotated[str | None, typer.Option(help="The note: its key, its name, or its number (17).")] = None,
-    by: Who = None,
-) -> None:
-    """Set by hand what a candidate came without.
-
-    Example: draftctl classify m-012 --key availability
-    """
-    from draftctl.store import people
-    from draftctl.vocab import VOCAB, parse_vocab
-    from draftctl.workspace import take_snapshot
-
-    if not (archetype or state or key):
-        raise UsageError("Say what to set: --archetype, --state, --key.")
-    vocab = parse_vocab(take_snapshot(root_of(ctx)).files.get(VOCAB)) if archetype or state else None
-    if vocab:
-        _ = archetype and vocab.check("archetype", archetype), state and vocab.check("state", state)
-    note = committed_canon(ctx).ask(key) if key else None
-    with writing(ctx) as connection:
-        done = people.classify(
-            connection,
-            candidate,
-            archetype=archetype,
-            state=state,
-            template_key=note.key if note else None,
-            by=author(by),
-        )
-    typer.echo(
-        f"{done}: {' '.join(word for word in (archetype, state, f'{note.key} {note.name}' if note else None) if word)}"
-    )
-
-
-def requeue(
-    ctx: typer.Context,
-    candidates: Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Held or drafted candidates.")] = None,
-    reason: Annotated[str | None, typer.Option(help="All that hold for this reason.")] = None,
-    by: Who = None,
-) -> None:
-    """Put candidates back to be drafted anew.
-
-    Example: draftctl requeue m-012
-    """
-    from draftctl.store import people, views
-
-    with writing(ctx) as connection:
-        words = [
-            *(candidates or []),
-            *(row["id"] for row in (views.holds(connection, reason=reason, limit=1_000_000) if reason else [])),
-        ]
-        if not words and not reason:
-            raise UsageError("Say which: IDs, or --reason REASON.")
-        done = [people.requeue(connection, word, by=author(by)) for word in words]
-    typer.echo(f"{len(done)} back in the queue: {', '.join(done)}" if done else "Nothing holds for that reason.")

@@ -26,9 +26,24 @@ def needs_renting(settings: "Settings", options: "RunOptions") -> tuple[str | No
         up = leases.open_lease(connection) is not None
     finally:
         connection.close()
-    if settings.values.inference.url or engine == TEMPLATE:
-        return None, up
-    return engine, True
+    build = None if settings.values.inference.url else _served(settings, options, engine)
+    return build, up or build is not None
+
+
+def _served(settings: "Settings", options: "RunOptions", engine: str) -> str | None:
+    """Return the build that a server is needed for: the engine's own, else the one that classifies; None where notes and rules do."""
+    from draftctl.engine_id import TEMPLATE
+
+    if engine != TEMPLATE:
+        return engine
+    if not options.all_stages:
+        return None
+    from draftctl.service import load_canon
+    from draftctl.stage_files import classifying_build
+    from draftctl.workspace import take_snapshot
+
+    snapshot = take_snapshot(settings.root, working_tree=options.allow_dirty)
+    return classifying_build(snapshot.files, load_canon(snapshot), engine)
 
 
 @contextmanager
@@ -42,7 +57,8 @@ def on_lease(settings: "Settings", options: "RunOptions") -> Iterator[tuple["Run
     try:
         lease = leases.open_lease(connection)
         engine = options.engine or jobs.setting(connection, "draft_engine") or TEMPLATE
-        usable = lease is not None and lease.state == "ready" and lease.engine_id == engine and not lease.end_asked
+        usable = lease is not None and lease.state == "ready" and not lease.end_asked
+        usable = usable and lease is not None and lease.engine_id == _served(settings, options, engine)
         if lease is None or settings.values.inference.url or not usable:
             yield options, None
         else:

@@ -65,6 +65,13 @@ def lint(
 
     Example: draftctl workflow lint --against HEAD
     """
+    lint_paths(ctx, paths or [], against=against, strict=strict, format_=format_)
+
+
+def lint_paths(
+    ctx: typer.Context, paths: list[str], *, against: str | None = None, strict: bool = False, format_: str = "text"
+) -> None:
+    """Check the workspace, and print what is wrong in these files (none: in all of them)."""
     if format_ not in ("text", "json"):
         raise UsageError(f"--format is text or json, not {format_!r}.")
     problems = _lint(ctx, against)

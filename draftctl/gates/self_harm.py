@@ -32,6 +32,12 @@ _RULES = (
         r"jump(?:ing)? (?:off|from) (?:a|the) (?:bridge|cliff) (?:with|on) (?:a |the )?(?:bungee|parachute|rope)|(?:won'?t) be (?:around|here) (?:any ?more|by) (?:at|after|the time)",
     ),
     rule(
+        "no-way-on",
+        r"(?:want|wanna|going|ready|like|plan(?:ning)?|gonna|need|have|time) (?:to )?(?:just )?end it(?: all| here| now| tonight| today| for good| myself)?(?=\W*$|[.!,;:]| and| before| because| tonight)",
+        r"i (?:really |just |simply )?(?:can'?t|cannot|cant|can ?not) (?:go|carry) on(?: (?:like this|any ?more|anymore|alone|without (?:him|her|them)))?(?=\W*$|[.!,;:]| i | and i )",
+        unless=r"end it (?:with|between|on|there|here with|before (?:it|we|the))|(?:call|meeting|chat|relationship|marriage|contract|subscription)[^.!?]{0,30}end it",
+    ),
+    rule(
         "no-way-out",
         r"kil+ my ?s[el]+f|kil+ myslf|(?:wrote|written|writing|left|write) (?:my|a) (?:good ?bye|suicide|last|farewell) (?:letter|note)|(?:on|at|over) the (?:bridge|roof|ledge|edge|balcony),? (?:about to|ready to|going to|gonna|and i) (?:jump|end)|about to jump|hope (?:i|that i) (?:don'?t|do not|never) wake up|(?:wish|wished) i (?:had|was|were|'?d) never (?:been )?born|(?:no ?one|nobody) (?:would|will|'?d) (?:miss|care|notice)(?: me)? (?:if|when) i",
         r"(?:got|have|bought|tied) (?:a|the) rope|swallowed (?:a|the) (?:whole )?(?:bottle|pills?)|(?:bottle|handful) of pills|(?:cut|cutting|slice\w*|burn\w*) my (?:arms?|wrists?|legs?|thighs?|skin)",
@@ -59,4 +65,6 @@ _RULES = (
     rule("cjk", r"自杀|自殺|想死|不想活|死にたい|消えたい|죽고 ?싶|자살", whole_words=False),
 )
 
-GATE = rules_gate("self_harm", "They may be in danger; a person answers, at once.", inbound=_RULES, raises_alert=True)
+GATE = rules_gate(
+    "self_harm", "They may be in danger; a person answers, at once.", inbound=_RULES, version=2, raises_alert=True
+)

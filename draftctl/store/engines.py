@@ -29,6 +29,14 @@ def last_probe(connection: sqlite3.Connection, engine_id: str) -> dict[str, Any]
     return {"ok": bool(row["ok"]), "at": row["at"], "result": json.loads(row["result"])} if row else None
 
 
+def has_passing_report(engine_id: str) -> bool:
+    """Say whether a passing evaluation of an engine is on record; the notes themselves need none.
+
+    A manifest's word about its own evaluation is no report: until evaluations are recorded here, no build has one.
+    """
+    return engine_id == TEMPLATE
+
+
 def use_engine(
     connection: sqlite3.Connection,
     wanted: str | None,
@@ -69,8 +77,7 @@ def _check_build(manifest: Manifest, *, force: bool, reason: str | None) -> None
         raise UsageError(
             f"{manifest.id} is retired.", hint="Name a build that is not; or change its status and commit."
         )
-    # A manifest's word about its own evaluation is no report: until one is on record here, a build is always forced.
-    if not (force and reason):
+    if not has_passing_report(manifest.id) and not (force and reason):
         raise UsageError(
             f"{manifest.id} has no passing evaluation on record, so it does not become the active engine by itself.",
             hint="`--force --reason WHY` takes the decision on your name; `draft --engine` tries it for one run.",

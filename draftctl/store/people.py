@@ -1,18 +1,22 @@
 """What a person decides about candidates: classifications, alerts settled, candidates put back. Each in the caller's transaction."""
 
+import json
 import sqlite3
+from collections.abc import Sequence
 
 from draftctl.corrections import clean
 from draftctl.errors import UsageError
 from draftctl.gates import opt_out
 from draftctl.inbox import candidate_from_payload
-from draftctl.models import Finding, sha256_text
-from draftctl.store import audit, leases_of_review
+from draftctl.models import Candidate, Finding, Person, Staged, Thread, canonical_json, sha256_text
+from draftctl.store import audit, leases_of_review, threads
 from draftctl.store.corrections import MAX_NOTE_CHARS
 from draftctl.store.db import utc_now
 from draftctl.store.decisions import decide
 from draftctl.store.persons import SAME, person, reopen_person
 from draftctl.store.standing import find_candidate, leaving, newest_draft, refuse_erased, void
+
+_UNSET = ("unclassified", "no_decision", "ambiguous_decision", "missing_note", "missing_atom", "over_length")
 
 
 def person_meant(connection: sqlite3.Connection, word: str) -> str:
@@ -23,36 +27,37 @@ def person_meant(connection: sqlite3.Connection, word: str) -> str:
     return str(row["person_id"]) if row else word
 
 
+def situation(connection: sqlite3.Connection, word: str) -> tuple[sqlite3.Row, Candidate, Person, Thread]:
+    """Return a candidate as it came in, with what was written before, its person, and its thread."""
+    row = find_candidate(connection, word)
+    refuse_erased(row)
+    candidate = candidate_from_payload(row["payload"], threads.encoded(threads.earlier(connection, row)))
+    return row, candidate, person(connection, row["person_id"]), threads.facts(connection, row, candidate.messages)
+
+
 def classify(
-    connection: sqlite3.Connection,
-    word: str,
-    *,
-    archetype: str | None,
-    state: str | None,
-    template_key: str | None,
-    by: str,
+    connection: sqlite3.Connection, word: str, staged: Staged, *, by: str, findings: Sequence[Finding] = ()
 ) -> str:
-    """Set what a candidate came without, and put it back into the queue; return its id.
+    """Set what a candidate came without (None leaves it), and put it back into the queue; return its id.
 
     Raises UsageError when it has a draft already.
     """
     row = find_candidate(connection, word)
     if row["status"] not in ("waiting", "held"):
         raise UsageError(f"{row['id']} is {row['status']} already.", hint="`draftctl requeue ID` puts it back first.")
-    reopened = row["status"] == "held" and row["hold_reason"] in (
-        "unclassified",
-        "missing_note",
-        "missing_atom",
-        "over_length",
-    )
+    reopened = row["status"] == "held" and row["hold_reason"] in _UNSET
+    found = canonical_json({**json.loads(row["found"] or "{}"), **staged.atoms}) if staged.atoms else row["found"]
     connection.execute(
         "UPDATE candidates SET archetype = coalesce(?, archetype), state = coalesce(?, state), template_key = coalesce(?, template_key), "
+        "next_state = coalesce(?, next_state), found = ?, "
         "status = CASE WHEN ? THEN 'waiting' ELSE status END, hold_reason = CASE WHEN ? THEN NULL ELSE hold_reason END, updated_at = ? WHERE seq = ?",
-        (archetype, state, template_key, reopened, reopened, utc_now(), row["seq"]),
-    )
-    given = {"archetype": archetype, "state": state, "template_key": template_key}
-    detail = " ".join(f"{name}={value}" for name, value in given.items() if value)
-    decide(connection, row["id"], Finding(kind="classify", outcome="set", detail=f"{detail} by {by}"))
+        (staged.archetype, staged.state, staged.template_key, staged.next_state, found, reopened, reopened, utc_now(), row["seq"]),
+    )  # fmt: skip
+    given = {"archetype": staged.archetype, "state": staged.state, "template_key": staged.template_key}
+    said = " ".join(f"{name}={value}" for name, value in given.items() if value)
+    atoms = f"atoms {', '.join(sorted(staged.atoms))}" if staged.atoms else ""
+    by_hand = Finding(kind="classify", outcome="set", detail=" ".join(p for p in (said, atoms, f"by {by}") if p))
+    decide(connection, row["id"], *(findings or (by_hand,)))
     audit.append(connection, kind="classify", subject=row["id"], actor=by, detail={k: v for k, v in given.items() if v})
     return str(row["id"])
 
@@ -122,7 +127,7 @@ def unsuppress(connection: sqlite3.Connection, person_id: str, *, by: str, reaso
         (person_id, utc_now(), by, reason),
     ).rowcount
     if not changed:
-        raise UsageError(f"{person_id!r} is not suppressed.", hint="`draftctl suppress --list` shows who is.")
+        raise UsageError(f"{person_id!r} is not suppressed.", hint="`draftctl suppressions` shows who is.")
     _clear_opt_outs(connection, person_id, by=by, reason=reason)
     audit.append(connection, kind="unsuppress", subject=person_id, actor=by, detail={"reason": reason})
     return reopen_person(connection, person_id, "opted_out")

@@ -93,6 +93,21 @@ def unsaid_alerts(connection: sqlite3.Connection) -> list[sqlite3.Row]:
     ).fetchall()
 
 
+def untold_alerts(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+    """Return the open alerts that the webhook has not heard of."""
+    return connection.execute(
+        "SELECT candidate_id, person_id, gate FROM alerts WHERE told_at IS NULL AND acknowledged_at IS NULL ORDER BY id"
+    ).fetchall()
+
+
+def note_told(connection: sqlite3.Connection, candidate_id: str, gate: str) -> None:
+    """Note that the webhook has heard of an alert."""
+    connection.execute(
+        "UPDATE alerts SET told_at = ? WHERE candidate_id = ? AND gate = ? AND told_at IS NULL",
+        (utc_now(), candidate_id, gate),
+    )
+
+
 def note_said(connection: sqlite3.Connection) -> None:
     """Note that every alert so far has been said."""
     connection.execute("UPDATE alerts SET said_at = ? WHERE said_at IS NULL", (utc_now(),))
