@@ -1,4 +1,4 @@
-"""One tick of `draft --batch --gpu auto`, and what it does when it stays: look, decide, act, write down, batch after batch.
+"""One tick of `run --gpu auto`, and what it does when it stays: look, decide, act, write down, batch after batch.
 
 A tick returns while a droplet is `new` or nothing is due; from the moment SSH answers it stays until the droplet is gone. Each batch reads the
 last commit afresh, and none is longer than ten minutes. What is decided stands in `gpu.policy`; here it is carried out.
@@ -36,7 +36,6 @@ STAY_RELEASING_S = 180.0
 TROUBLE_S = 120.0  # how long a server may fail to answer before its droplet goes
 STEP_S = 1.0
 _REQUEST = re.compile(r" ?\(request [^)]*\)")
-
 ServedEngine = Callable[[str, Manifest | None, str, str], Engine]  # engine id, manifest, URL, key
 
 
@@ -157,11 +156,10 @@ class Residence:
     def _price(self) -> float | None:
         """Return what the dearest candidate costs an hour; None where nothing says so."""
         try:
-            offers, _ = prices(self._desk.cloud, self._build().manifest)
+            return dearest(prices(self._desk.cloud, self._build().manifest)[0])
         except CloudError as error:
             self._say_once("The cloud cannot be asked what a GPU costs", error)
             return None
-        return dearest(offers)
 
     # -- acts -------------------------------------------------------------------------------------------------------------------------
 

@@ -153,9 +153,10 @@ class Retention(Strict):
 
 
 class Dispatch(Strict):
-    """Where approved texts go (a URL, or file:PATH), when nothing is sent, and how many texts a person gets in a day."""
+    """Where approved texts go (a URL, or file:PATH), how long it may take to answer (seconds), when nothing is sent, how many a person gets in a day."""
 
     to: str | None = None
+    timeout: Annotated[Duration, Field(ge=1)] = 30
     quiet_hours: Annotated[QuietHours | None, BeforeValidator(_quiet_hours)] = None
     timezone: Annotated[str | None, BeforeValidator(_timezone)] = None
     max_per_person_day: Count = 20

@@ -72,6 +72,10 @@ class Workspace:
             env={**MACHINE, "USER": "tester", **environment},
         )
 
+    def fork(self, *arguments: str, **environment: str) -> Any:
+        """Start it in the background, forked from one that has loaded it: for tests that kill it often."""
+        return forked.start(list(arguments), self.root, {**MACHINE, "USER": "tester", **environment})
+
     def git(self, *arguments: str) -> str:
         """Run git in the workspace."""
         identity = ("-c", "user.name=t", "-c", "user.email=t@localhost")
@@ -101,10 +105,11 @@ class Workspace:
 
 @pytest.fixture(scope="session")
 def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Lay out one workspace; tests get copies, which costs a tenth of a fresh one with its Git repository."""
+    """Lay out one workspace, its database made; tests get copies, which costs a tenth of a fresh one with its Git repository."""
     root = tmp_path_factory.mktemp("laid-out") / "workspace"
     make_workspace(root, persona="Quinn", consented_by="Q. Adams", consented_at="2026-11-24")
     shutil.rmtree(root / ".git" / "hooks")
+    open_database(root / "var" / "draftctl.db").close()
     return root
 
 

@@ -1,6 +1,7 @@
 """The program in a process of its own, forked from one that has loaded it already: the same command line, in a third of the time."""
 
 import multiprocessing
+import multiprocessing.process
 import os
 import sys
 import tempfile
@@ -50,3 +51,11 @@ def run(arguments: list[str], cwd: Path, environment: dict[str, str], stdin: byt
         process.join()
         out, err = Path(names[1]).read_bytes(), Path(names[2]).read_bytes()
     return process.exitcode or 0, out, err
+
+
+def start(arguments: list[str], cwd: Path, environment: dict[str, str]) -> multiprocessing.process.BaseProcess:
+    """Start the program in the background, for a test that kills it; what it says is thrown away."""
+    names = ("/dev/null", "/dev/null", "/dev/null")
+    process = _SPAWNER.Process(target=_main, args=(arguments, str(cwd), environment, names))
+    process.start()
+    return process

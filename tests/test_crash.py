@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -29,6 +30,7 @@ RUN_POINTS = [p for p in POINTS if p.split(".")[0] in ("ingest", "claim", "write
 def test_killed_at_a_named_point_of_a_run(workspace: Workspace, point: str) -> None:
     inbox = workspace.root / "in.jsonl"
     inbox.write_text("".join(line(f"m{n}", *(["STOP"] if n % 50 == 7 else [])) for n in range(300)))
+    shutil.rmtree(workspace.root / "var")  # a database that is made by the run itself
     nth = {"write": 2}.get(point.split(".", maxsplit=1)[0], 1)
     killed = workspace.run("draft", "--batch", "-i", "in.jsonl", DRAFTCTL_FAILPOINT=f"{point}:{nth}")
     assert killed.returncode == -signal.SIGKILL

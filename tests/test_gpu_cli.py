@@ -312,7 +312,7 @@ def test_a_pinned_manifest_keeps_the_rest_as_it_is_written(text: str) -> None:
 def test_cron_lines_are_put_in_once_and_taken_out_whole() -> None:
     block = crontab_lines("/opt/x y/draftctl", "/home/q/100% mine", "ab")
     assert block[1].startswith(
-        "* * * * * '/opt/x y/draftctl' --workspace '/home/q/100\\% mine' draft --batch --gpu auto"
+        "* * * * * '/opt/x y/draftctl' --workspace '/home/q/100\\% mine' run --gpu auto > /dev/null"
     )
     mine = "MAILTO=q\n5 5 * * * true\n"
     once = merged(mine, block, "ab")
@@ -320,7 +320,7 @@ def test_cron_lines_are_put_in_once_and_taken_out_whole() -> None:
     assert without(once, "ab") == mine
     assert without(mine, "ab") == mine
     units = systemd_units("/opt/draftctl", "/home/q/100% mine", "ab")
-    assert '"/home/q/100%% mine"' in units["draftctl-ab-draft.service"]
+    assert '"/home/q/100%% mine"' in units["draftctl-ab-run.service"]
     assert "OnCalendar=" in units["draftctl-ab-reap.timer"]
 
 
@@ -343,7 +343,7 @@ def test_cron_install_leaves_other_lines_alone(workspace: Workspace, tmp_path: P
     stand_in.write_text("#!/bin/sh\necho broken >&2; exit 1\n")
     assert "left alone" in workspace.run("cron", "install", PATH=path).stderr
     shown = workspace.ok("cron", "show")
-    for words in ("draft --batch --gpu auto", "gpu reap", "backup"):
+    for words in ("run --gpu auto", "watch", "gpu reap", "backup"):
         assert words in shown
     assert "[Timer]" in workspace.ok("cron", "show", "--systemd")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -315,6 +316,7 @@ def test_a_held_row_can_carry_no_text(connection: sqlite3.Connection) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(workspace: Workspace) -> None:
+    shutil.rmtree(workspace.root / "var")
     (workspace.root / "var").write_text("a file where the folder should be")
     done = workspace.run("status")
     assert done.returncode == 1
@@ -322,7 +324,6 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(workspace: Workspace) -> 
 
 
 def test_a_file_that_is_no_database_is_a_sentence(workspace: Workspace) -> None:
-    workspace.database.parent.mkdir()
     workspace.database.write_bytes(b"not a database at all, and long enough to be read as one" * 100)
     done = workspace.run("draft", "--batch")
     assert done.returncode == 1

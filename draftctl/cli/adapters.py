@@ -93,4 +93,4 @@ def make_outlet(settings: "Settings", to: str | None) -> "Outlet":
         )
     from draftctl.outlets.http import HttpOutlet
 
-    return HttpOutlet(where)
+    return HttpOutlet(where, timeout_s=settings.values.dispatch.timeout)

@@ -123,7 +123,7 @@ def facts(connection: sqlite3.Connection, row: sqlite3.Row, messages: Sequence[M
     return Thread(
         superseded=not alone and any(is_newer(other, row) for other in rows),
         state=state["state"] if state else None,
-        unanswered=max(_tail(messages), 0 if alone else _sent_since(connection, row["thread_id"])),
+        unanswered=_tail(messages) + (0 if alone else _sent_unseen(connection, row["thread_id"], messages)),
         sent=(*(m.text for m in messages if m.role == "quinn"), *(() if alone else sent(connection, row))),
         drafted=() if alone else drafted(connection, row),
     )
@@ -134,15 +134,17 @@ def _tail(messages: Sequence[Message]) -> int:
     return next((n for n, message in enumerate(reversed(messages)) if message.role == "prospect"), len(messages))
 
 
-def _sent_since(connection: sqlite3.Connection, thread_id: str) -> int:
-    """Return how many texts of ours went out in a thread since the last line that ended with a message of theirs."""
-    return int(
-        connection.execute(
-            "SELECT count(*) FROM outbox o JOIN candidates c ON c.id = o.candidate_id WHERE c.thread_id = ?1 "
+def _sent_unseen(connection: sqlite3.Connection, thread_id: str, messages: Sequence[Message]) -> int:
+    """Return how many texts went out since the last line that ended with a message of theirs, and are not among the messages yet."""
+    ours = {message.text for message in messages if message.role == "quinn"}
+    return sum(
+        row["body"] not in ours
+        for row in connection.execute(
+            "SELECT o.body FROM outbox o JOIN candidates c ON c.id = o.candidate_id WHERE c.thread_id = ?1 "
             f"AND o.status IN {_LEFT} AND c.seq >= (SELECT coalesce(max(seq), 0) FROM candidates WHERE thread_id = ?1 "
             "AND json_extract(payload, '$.messages[#-1].role') = 'prospect')",
             (thread_id,),
-        ).fetchone()[0]
+        )
     )
 
 
