@@ -12,6 +12,7 @@ from typing import Any
 
 from draftctl.engines.absent import AbsentEngine
 from draftctl.engines.base import Completion, NotYet
+from draftctl.errors import place_of
 from draftctl.failpoints import reach
 from draftctl.models import Candidate, Drafted, Held, Outcome, Result
 from draftctl.runner import Deps, draft_one
@@ -282,7 +283,7 @@ class Batch:
         except (sqlite3.IntegrityError, OverflowError, ValueError) as error:
             held = Result(
                 candidate=result.candidate,
-                outcome=Held(reason="internal_error", detail=_place(error)),
+                outcome=Held(reason="internal_error", detail=place_of(error)),
                 findings=result.findings,
                 alerts=result.alerts,
                 suppress_person=result.suppress_person,
@@ -298,7 +299,7 @@ class Batch:
         except NotYet:
             return None
         except Exception as error:  # noqa: BLE001  (one candidate's bug must not stop the others)
-            return Result(candidate=claim.candidate, outcome=Held(reason="internal_error", detail=_place(error)))
+            return Result(candidate=claim.candidate, outcome=Held(reason="internal_error", detail=place_of(error)))
 
 
 class _Memory:
@@ -323,12 +324,3 @@ def _cell(claim: Claim) -> tuple[str, str, str]:
     """Return what groups a claim with those of the same workflow and note: they share the server's prefix cache."""
     candidate = claim.candidate
     return candidate.template_key or "", candidate.archetype or "", candidate.state or ""
-
-
-def _place(error: Exception) -> str:
-    """Name an error by its kind and place alone: its text may quote a message."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
-    return f"{type(error).__name__}{where}"

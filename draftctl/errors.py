@@ -12,7 +12,17 @@ Each says in whole sentences what was tried, on what, why it failed, and (`hint`
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import ClassVar
+
+
+def place_of(error: BaseException) -> str:
+    """Name an error by its kind and place alone: its text may quote a message."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" at {PurePath(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}{where}"
 
 
 class DraftctlError(Exception):

@@ -32,13 +32,11 @@ class Runs:
 def ended(runs: Runs, *, now: float, exit_code: int, why: str, after_s: float) -> tuple[Runs, str | None]:
     """Note how a run ended; return what is known then, and what must be said."""
     if exit_code in GOOD:
-        said = (
-            f"draftctl runs again, after {_span(now - runs.failing_since)}."
-            if runs.failing_since and runs.told_at
-            else None
-        )
-        return Runs(well_at=now), said
-    runs = replace(runs, failing_since=runs.failing_since or now, why=why)
+        since = runs.failing_since if runs.told_at is not None else None
+        return Runs(well_at=now), None if since is None else f"draftctl runs again, after {_span(now - since)}."
+    since = now if runs.failing_since is None else runs.failing_since
+    why = why.partition("\n")[0]
+    runs = replace(runs, failing_since=since, why=why)
     return _told(runs, now, after_s, f"draftctl: a run failed (exit code {exit_code}): {why}")
 
 

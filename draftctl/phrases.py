@@ -25,6 +25,7 @@ _SLOTS: dict[str, str] = {
 }
 PLACE = "___"
 FLAG = "yes"
+_NEXT = r"[\s,:;.'\"-]{1,3}"  # between a phrase and what is taken
 MAX_CHARS = 2000  # of one message that atoms are looked for in
 
 
@@ -60,11 +61,7 @@ def _taking(phrase: str, slot: Slot) -> re.Pattern[str]:
     parts = [[re.escape(word).replace(r"\*", r"\w*") for word in fold(side).split()] for side in (before, after)]
     lead = r"[\W_]{1,3}".join(parts[0])
     tail = r"[\W_]{1,3}".join(parts[1])
-    text = (
-        (rf"{lead}[\W_]{{1,3}}" if lead else "")
-        + rf"(?P<taken>{_SLOTS[slot]})"
-        + (rf"[\W_]{{1,3}}{tail}" if tail else "")
-    )
+    text = (rf"{lead}{_NEXT}" if lead else "") + rf"(?P<taken>{_SLOTS[slot]})" + (rf"{_NEXT}{tail}" if tail else "")
     return re.compile(rf"(?<![^\W_]){text}(?![^\W_])", re.IGNORECASE)
 
 

@@ -81,7 +81,7 @@ exports.sft exports.dpo exports.kto exports.llamafactory exports.axolotl exports
 exports.configs
 exports.base models holds redaction split wording
 engine_id
-errors store.schema failpoints
+errors store.schema failpoints quiet_log
 __init__ cli engines store gpu outlets
 """
 PURE = [

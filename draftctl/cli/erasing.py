@@ -101,8 +101,9 @@ def _text(done: dict[str, Any]) -> str:
         for e in done["exports"]
     ]
     lines += [f"  The build {build} was trained on such an export: train it anew without." for build in done["builds"]]
+    lines += [f"  The backup {path} still holds them: delete it when you can." for path in done["backups"]]
     if done["candidates"]:
         lines.append(
-            "  Backups and outgoing files from before still hold them. Ids, times, verdicts and the trail stay."
+            "  So do copies of backups elsewhere, and outgoing files. Ids, times, verdicts and the trail stay."
         )
     return "\n".join(lines)

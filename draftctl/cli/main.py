@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from draftctl import __version__
+from draftctl import __version__, quiet_log
 from draftctl.cli import (
     content,
     control,
@@ -32,7 +32,7 @@ from draftctl.cli import (
     workflow,
 )
 from draftctl.cli.context import Options
-from draftctl.errors import DraftctlError, FileProblems
+from draftctl.errors import DraftctlError, FileProblems, place_of
 
 app = typer.Typer(
     name="draftctl",
@@ -95,6 +95,7 @@ def root(
 def run() -> None:
     """Run the command line. Files that it makes are for their owner alone."""
     os.umask(0o077)
+    quiet_log.install()
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -128,7 +129,7 @@ def _explain(error: Exception) -> int:
         _say(f"draftctl: the database: {error}.", "`draftctl doctor` looks closer.")
         return 1
     _say(
-        f"draftctl: this is a bug: {type(error).__name__}: {error}",
+        f"draftctl: this is a bug: {place_of(error)}.",
         "Run it again with --debug and report what it prints.",
     )
     return 1

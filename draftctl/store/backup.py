@@ -8,7 +8,7 @@ from pathlib import Path
 from draftctl.errors import StoreError
 from draftctl.failpoints import reach
 from draftctl.store import audit
-from draftctl.store.db import store_errors, utc_now
+from draftctl.store.db import store_errors, transaction, utc_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,15 @@ def back_up(connection: sqlite3.Connection, folder: Path, *, keep: int) -> Backu
             partial.unlink(missing_ok=True)
         for old in sorted(folder.glob("draftctl-*.db"))[:-keep]:
             old.unlink()
+    with transaction(connection):
+        connection.execute("INSERT OR REPLACE INTO backups VALUES (?, ?)", (str(final.resolve()), utc_now()))
     return Backup(path=final, bytes=final.stat().st_size, rows=verdict.rows, head=verdict.head)
+
+
+def made_before(connection: sqlite3.Connection) -> list[str]:
+    """Return the backups that are still where they were made, oldest first; they keep what is erased from the database."""
+    rows = connection.execute("SELECT path FROM backups ORDER BY created_at").fetchall()
+    return [row["path"] for row in rows if Path(row["path"]).exists()]
 
 
 def _verify(path: Path) -> audit.Verdict:

@@ -106,7 +106,7 @@ def drop_training(connection: sqlite3.Connection, done: Erased, *, person_id: st
 def _erase_candidate(connection: sqlite3.Connection, id_: str, now: str) -> None:
     """Erase the message, its drafts and what waits to leave; a text that is just leaving stays until that is settled."""
     connection.execute(
-        "UPDATE outbox SET body = ?, status = CASE WHEN status = 'pending' THEN 'void' ELSE status END, updated_at = ? "
+        "UPDATE outbox SET answer = NULL, body = ?, status = CASE WHEN status = 'pending' THEN 'void' ELSE status END, updated_at = ? "
         "WHERE candidate_id = ? AND status <> 'sending'",
         (ERASED, now, id_),
     )

@@ -277,7 +277,8 @@ CREATE TRIGGER drafts_no_update BEFORE UPDATE ON drafts WHEN OLD.erased_at IS NO
 
 # The whole pipeline. A text that leaves by itself (mode `auto`) has no verdict, so `correction_id` may be empty; two triggers see to it
 # that nothing stands in the outbox but a text past every gate, and that no such text is changed there. `found` are the atoms that the
-# classifier or a person found, `history` what was written in the thread before the line, `threads` where our last sent text left it.
+# classifier or a person found, `history` what was written in the thread before the line, `threads` where our last sent text left it,
+# `backups` the copies that were made, because they keep what is erased here.
 _M005 = """
 CREATE TABLE outbox_new (
   seq INTEGER PRIMARY KEY,
@@ -302,6 +303,8 @@ ALTER TABLE candidates ADD COLUMN next_state TEXT;
 ALTER TABLE candidates ADD COLUMN found TEXT;
 ALTER TABLE candidates ADD COLUMN history TEXT;
 ALTER TABLE alerts ADD COLUMN told_at TEXT;
+
+CREATE TABLE backups (path TEXT PRIMARY KEY, created_at TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE threads (
   thread_id TEXT PRIMARY KEY, state TEXT NOT NULL, candidate_id TEXT NOT NULL, updated_at TEXT NOT NULL
