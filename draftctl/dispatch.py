@@ -180,7 +180,8 @@ class Dispatcher:
         if reason:
             return reason
         value = candidate_from_payload(candidate["payload"], candidate["history"], candidate["found"])
-        thread = threads.facts(self._connection, candidate, value.messages)
+        lines = threads.lines(self._connection, candidate["thread_id"])
+        thread = threads.facts(self._connection, candidate, value.messages, lines)
         if thread.presses:
             return "follow_up_limit"
         # A person's own words may be in any language, and may promise what that person knows.

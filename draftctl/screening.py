@@ -23,8 +23,10 @@ class Hit:
 
 def inbound_hits(candidate: Candidate, person: Person, gates: Sequence[Gate], canon: Canon) -> list[Hit]:
     """Run the inbound gates over every message that the prospect wrote; what a person has cleared does not stop again."""
-    hits = [hit for gate in gates if "inbound" in gate.sides for hit in _gate_hits(gate, candidate)]
-    hits += _owner_hits(candidate, canon)
+    # What earlier lines of the thread brought was looked at when they came.
+    own = replace(candidate, messages=candidate.own, prior=0) if candidate.prior else candidate
+    hits = [hit for gate in gates if "inbound" in gate.sides for hit in _gate_hits(gate, own)]
+    hits += _owner_hits(own, canon)
     # A STOP of somebody who is suppressed is settled already; what else they wrote may still need a person.
     return [
         hit for hit in hits if _alert(hit) not in person.cleared and not (person.opted_out and hit.gate == "opt_out")
@@ -46,9 +48,7 @@ def stopped(candidate: Candidate, hits: Sequence[Hit], person: Person) -> Result
 
 
 def _gate_hits(gate: Gate, candidate: Candidate) -> list[Hit]:
-    # What earlier lines of the thread brought was looked at when they came.
-    own = replace(candidate, messages=candidate.own, prior=0)
-    texts = own.unanswered if gate.name == "opt_out" else own.inbound
+    texts = candidate.unanswered if gate.name == "opt_out" else candidate.inbound
     found = ((text, _run(gate, text, "inbound")) for text in dict.fromkeys(texts))
     return [Hit(gate=gate.name, rule=rule, text=text, raises_alert=gate.raises_alert) for text, rule in found if rule]
 
@@ -56,11 +56,7 @@ def _gate_hits(gate: Gate, candidate: Candidate) -> list[Hit]:
 def _owner_hits(candidate: Candidate, canon: Canon) -> list[Hit]:
     patterns = [(p.id, p.words, p.on) for p in canon.patterns]
     found = (
-        (
-            (m.text, check_owner(m.text, "inbound", patterns))
-            for m in dict.fromkeys(candidate.own)
-            if m.role == "prospect"
-        )
+        ((text, check_owner(text, "inbound", patterns)) for text in dict.fromkeys(candidate.inbound))
         if patterns
         else ()
     )

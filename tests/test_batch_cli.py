@@ -208,9 +208,10 @@ def test_of_two_runs_one_leaves_with_75_and_its_input_is_taken(workspace: Worksp
 
 
 def test_pause_stops_a_running_batch_within_a_second_and_resume_goes_on(workspace: Workspace) -> None:
-    workspace.ok("ingest", "-", stdin="".join(line(f"m{n}", "hello there " * 20) for n in range(3000)))
+    workspace.ok("ingest", "-", stdin="".join(line(f"m{n}", "hello there " * 20) for n in range(1600)))
     running = workspace.start("draft", "--batch", "--json")
-    time.sleep(1.2)
+    while workspace.one("SELECT count(*) FROM drafts") == 0:
+        time.sleep(0.02)
     workspace.ok("pause", "--reason", "checking")
     paused_at = time.monotonic()
     out, _ = running.communicate(timeout=20)
@@ -226,7 +227,7 @@ def test_pause_stops_a_running_batch_within_a_second_and_resume_goes_on(workspac
     assert workspace.one("SELECT status FROM candidates WHERE id = 'late'") == "waiting"
     workspace.ok("resume", "--by", "Ana")
     workspace.ok("draft", "--batch")
-    assert workspace.one("SELECT count(*) FROM candidates WHERE status = 'drafted'") == 3001
+    assert workspace.one("SELECT count(*) FROM candidates WHERE status = 'drafted'") == 1601
 
 
 def test_interrupt_stops_cleanly_and_says_what_is_left(workspace: Workspace) -> None:

@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 import zipfile
 from pathlib import Path
 
@@ -59,6 +60,25 @@ def test_the_readmes_walk_ends_with_a_text_in_a_file(tmp_path: Path) -> None:
         elif words[0] == "draftctl":
             root.ok(*words[1:])
     assert (tmp_path / "quinn" / "outgoing.jsonl").read_text().count("\n") == 1
+
+
+def test_the_pipelines_walk_works_and_its_pieces_are_files(workspace: Workspace) -> None:
+    page = (REPOSITORY / "docs" / "pipeline.md").read_text()
+    for text in page.split("```console")[1].split("```")[0].strip().splitlines():
+        words = shlex.split(text.removeprefix("$ ").split("  #")[0])
+        assert words.pop(0) == "draftctl"
+        workspace.ok(*words)
+    assert (workspace.root / "outgoing.jsonl").read_text().count("\n") == 1
+    blocks = [textwrap.dedent(block) for block in re.findall(r"\n\n((?:    .*\n|\n(?=    ))+)", page)]
+    files = {"archetypes:": "workflows/classify.yaml", "decisions:": "workflows/decisions.yaml"}
+    for start, name in files.items():
+        workspace.commit(name, next(block for block in blocks if block.startswith(start)))
+    (workspace.root / "draftctl.yaml").write_text(next(block for block in blocks if block.startswith("dispatch:")))
+    assert {p["rule"] for p in workspace.json_lint("draftctl.yaml", *files.values())} <= {"W-GAP", "W-EXAMPLE"}
+    rules = next(block for block in blocks if block.startswith("archetypes:"))
+    asked = next(block for block in blocks if block.startswith("engine:"))
+    workspace.commit("workflows/classify.yaml", asked + rules)
+    assert {p["rule"] for p in workspace.json_lint("workflows/classify.yaml")} <= {"W-EXAMPLE"}
 
 
 def test_the_demo_shows_drafts_holds_and_a_story() -> None:

@@ -389,6 +389,8 @@ def test_forget_leaves_nothing_of_a_thread_that_was_put_together(workspace: Work
 
 def test_nothing_of_a_message_is_in_what_a_run_says(workspace: Workspace) -> None:
     words = "zebrafish-lantern"
+    path = workspace.root / "draftctl.yaml"
+    path.write_text(path.read_text() + "inference:\n  tries: 1\n")
     (workspace.root / "in.jsonl").write_text(
         raw("a", f"im 16 {words}")
         + raw("b", words)

@@ -42,9 +42,21 @@ def _script(char: str) -> str:
 
 def _scripts(texts: Iterable[str]) -> Counter[str]:
     """Count the letters of each script."""
-    return Counter(_script(char) for text in texts for word in _LETTERS.findall(text[:_MAX_CHARS]) for char in word)
+    found: Counter[str] = Counter()
+    for text in texts:
+        found += _scripts_in(text[:_MAX_CHARS])
+    return found
 
 
+@lru_cache(maxsize=1024)
+def _scripts_in(text: str) -> Counter[str]:
+    if text.isascii():
+        letters = sum(map(str.isalpha, text))
+        return Counter({"LATIN": letters} if letters else {})
+    return Counter(_script(char) for word in _LETTERS.findall(text) for char in word)
+
+
+@lru_cache(maxsize=1024)
 def _languages(text: str) -> frozenset[str]:
     """Return the languages that a text surely has: enough words that only they have, and not far fewer than another's."""
     words = set(_LETTERS.findall(fold(text[:_MAX_CHARS])))

@@ -118,7 +118,8 @@ def claim(
 
 def _claim_of(connection: sqlite3.Connection, row: sqlite3.Row) -> Claim:
     """Build a row's claim, with what the row says now: `classify` may have set what the line came without."""
-    history = threads.encoded(threads.earlier(connection, row))
+    thread = threads.lines(connection, row["thread_id"])
+    history = threads.encoded(threads.before(connection, row)) if len(thread) > 1 else None
     if history != row["history"]:
         connection.execute("UPDATE candidates SET history = ? WHERE seq = ?", (history, row["seq"]))
     candidate = replace(
@@ -135,7 +136,7 @@ def _claim_of(connection: sqlite3.Connection, row: sqlite3.Row) -> Claim:
         fence=row["fence"],
         recalled=recalled,
         found=json.loads(row["found"] or "{}"),
-        thread=threads.facts(connection, row, candidate.messages),
+        thread=threads.facts(connection, row, candidate.messages, thread),
     )
 
 

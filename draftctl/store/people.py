@@ -31,8 +31,9 @@ def situation(connection: sqlite3.Connection, word: str) -> tuple[sqlite3.Row, C
     """Return a candidate as it came in, with what was written before, its person, and its thread."""
     row = find_candidate(connection, word)
     refuse_erased(row)
-    candidate = candidate_from_payload(row["payload"], threads.encoded(threads.earlier(connection, row)))
-    return row, candidate, person(connection, row["person_id"]), threads.facts(connection, row, candidate.messages)
+    candidate = candidate_from_payload(row["payload"], threads.encoded(threads.before(connection, row)))
+    known = threads.facts(connection, row, candidate.messages, threads.lines(connection, row["thread_id"]))
+    return row, candidate, person(connection, row["person_id"]), known
 
 
 def classify(

@@ -1,7 +1,7 @@
 """What a run decided about a candidate, recorded whole: the draft, its steps, decisions, alerts, and the trail."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from draftctl.gates import RULESET
@@ -21,7 +21,7 @@ from draftctl.store.db import utc_now
 from draftctl.store.jobs import Claim
 from draftctl.store.persons import person, stop_unsent, suppress
 from draftctl.store.standing import release_by_itself
-from draftctl.store.threads import is_newest_of_thread, outdate
+from draftctl.store.threads import is_newest, lines, outdate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,8 @@ def finish(connection: sqlite3.Connection, claim: Claim, result: Result, provena
     """
     now = utc_now()
     candidate = claim.candidate
-    outcome = _checked_again(connection, claim, result)
+    thread = lines(connection, candidate.thread_id)
+    outcome = _checked_again(connection, claim, result, thread)
     changed = connection.execute(
         "UPDATE candidates SET status = ?, hold_reason = ?, hold_detail = ?, reopen = ?, reopen_key = ?, attempts = attempts + ?, "
         "owner = NULL, updated_at = ?, redraft_note = CASE WHEN ? THEN NULL ELSE redraft_note END, archetype = coalesce(archetype, ?), "
@@ -95,7 +96,7 @@ def finish(connection: sqlite3.Connection, claim: Claim, result: Result, provena
         run_id=provenance.run_id,
         detail={**detail, "candidate": candidate.id, "engine": provenance.engine_id},
     )
-    outdate(connection, candidate.id, candidate.thread_id)
+    outdate(connection, candidate.id, thread)
     if isinstance(outcome, Drafted) and result.mode == "auto":
         release_by_itself(connection, draft_id, provenance.run_id)
     if alerts_added or result.suppress_person:
@@ -128,7 +129,9 @@ def _staged(claim: Claim, result: Result) -> tuple[str | None, ...]:
     return staged.archetype, staged.state, staged.template_key, staged.next_state, found
 
 
-def _checked_again(connection: sqlite3.Connection, claim: Claim, result: Result) -> Outcome:
+def _checked_again(
+    connection: sqlite3.Connection, claim: Claim, result: Result, thread: Sequence[sqlite3.Row]
+) -> Outcome:
     if not isinstance(result.outcome, Drafted):
         return result.outcome
     now = person(connection, claim.candidate.person_id)
@@ -136,8 +139,7 @@ def _checked_again(connection: sqlite3.Connection, claim: Claim, result: Result)
         return Held(reason="opted_out")
     if now.flagged:
         return Held(reason="person_flagged")
-    newest = is_newest_of_thread(connection, claim.candidate.id, claim.candidate.thread_id)
-    return result.outcome if newest else Held(reason="superseded")
+    return result.outcome if is_newest(thread, claim.candidate.id) else Held(reason="superseded")
 
 
 def _raise_alerts(connection: sqlite3.Connection, claim: Claim, result: Result, provenance: Provenance) -> int:

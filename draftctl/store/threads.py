@@ -29,29 +29,35 @@ def is_newer(row: sqlite3.Row, than: sqlite3.Row) -> bool:
     return bool(row["seq"] > than["seq"])
 
 
+def lines(connection: sqlite3.Connection, thread_id: str) -> list[sqlite3.Row]:
+    """Return what is known of every line of a thread, without its texts: nearly every thread has one alone."""
+    return connection.execute(
+        "SELECT id, seq, status, received_at, ingested_at FROM candidates WHERE thread_id = ?", (thread_id,)
+    ).fetchall()
+
+
 def is_newest_of_thread(connection: sqlite3.Connection, candidate_id: str, thread_id: str) -> bool:
     """Say whether nothing newer came in this thread."""
-    rows: Sequence[sqlite3.Row] = connection.execute(
-        "SELECT id, seq, received_at, ingested_at FROM candidates WHERE thread_id = ?", (thread_id,)
-    ).fetchall()
+    return is_newest(lines(connection, thread_id), candidate_id)
+
+
+def is_newest(rows: Sequence[sqlite3.Row], candidate_id: str) -> bool:
+    """Say whether none of a thread's lines is newer than one of them."""
+    if len(rows) == 1:
+        return True
     this = next(row for row in rows if row["id"] == candidate_id)
     return not any(is_newer(row, this) for row in rows)
 
 
-def outdate(connection: sqlite3.Connection, candidate_id: str, thread_id: str) -> None:
-    """Void what is drafted for older messages of a thread once a newer one has been decided on: it is answered for all of them.
+def outdate(connection: sqlite3.Connection, candidate_id: str, rows: Sequence[sqlite3.Row]) -> None:
+    """Void what is drafted for older lines of a thread once a newer one has been decided on: it is answered for all of them.
 
     What is approved is voided where it would leave, so that the dispatcher says so.
     """
-    rows = connection.execute(
-        "SELECT id, seq, received_at, ingested_at FROM candidates WHERE thread_id = ?1 AND (id = ?2 OR status = 'drafted')",
-        (thread_id, candidate_id),
-    ).fetchall()
-    if len(rows) < 2:  # noqa: PLR2004  (the new line itself)
-        return
-    new = next(row for row in rows if row["id"] == candidate_id)
-    for row in rows:
-        if row["id"] == candidate_id or is_newer(row, new):
+    older = [row for row in rows if row["status"] == "drafted" and row["id"] != candidate_id]
+    new = next(row for row in rows if row["id"] == candidate_id) if older else None
+    for row in older:
+        if new is None or is_newer(row, new):
             continue
         connection.execute(
             "UPDATE candidates SET status = 'held', hold_reason = 'stale', hold_detail = NULL, reopen = ?, updated_at = ? WHERE id = ?",
@@ -60,18 +66,16 @@ def outdate(connection: sqlite3.Connection, candidate_id: str, thread_id: str) -
         decide(connection, row["id"], Finding(kind="draft", outcome="held", reason="stale"))
 
 
-def earlier(connection: sqlite3.Connection, row: sqlite3.Row) -> tuple[Message, ...]:
+def before(connection: sqlite3.Connection, row: sqlite3.Row) -> tuple[Message, ...]:
     """Return what was written in a thread before a line that brings no text of ours: nothing where the line brings it all."""
     own = _messages(row["payload"])
     if any(message.role == "quinn" for message in own):
         return ()
-    before = [
+    older = [
         other for other in _lines(connection, row["thread_id"]) if other["id"] != row["id"] and is_newer(row, other)
     ]
-    if not before:
-        return ()
     thread: list[Message] = []
-    for line in before:
+    for line in older:
         theirs = _messages(line["payload"])
         whole = any(message.role == "quinn" for message in theirs)
         thread = theirs if whole else [*thread, *_new(theirs, thread)]
@@ -113,15 +117,14 @@ def _same(one: list[Message], other: list[Message]) -> bool:
     return all((a.role, a.text, a.at) == (b.role, b.text, b.at) for a, b in zip(one, other, strict=True))
 
 
-def facts(connection: sqlite3.Connection, row: sqlite3.Row, messages: Sequence[Message]) -> Thread:
-    """Return what is known of a candidate's thread, `messages` being all of it."""
-    rows = connection.execute(
-        "SELECT id, seq, received_at, ingested_at FROM candidates WHERE thread_id = ?", (row["thread_id"],)
-    ).fetchall()
+def facts(
+    connection: sqlite3.Connection, row: sqlite3.Row, messages: Sequence[Message], rows: Sequence[sqlite3.Row]
+) -> Thread:
+    """Return what is known of a candidate's thread: `messages` are all of it, `rows` its lines."""
     state = connection.execute("SELECT state FROM threads WHERE thread_id = ?", (row["thread_id"],)).fetchone()
     alone = len(rows) == 1
     return Thread(
-        superseded=not alone and any(is_newer(other, row) for other in rows),
+        superseded=not is_newest(rows, row["id"]),
         state=state["state"] if state else None,
         unanswered=_tail(messages) + (0 if alone else _sent_unseen(connection, row["thread_id"], messages)),
         sent=(*(m.text for m in messages if m.role == "quinn"), *(() if alone else sent(connection, row))),

@@ -307,3 +307,76 @@ def test_a_correction_is_in_the_next_batch_and_the_prefix_is_still_cached(worksp
     share = [run.counts["cached_tokens"] / run.counts["prompt_tokens"] for run in (first, second)]
     print(f"cached share of prompt tokens: {share[0]:.2f} before the correction, {share[1]:.2f} with it")
     assert share[1] > 0.5
+
+
+CLASSIFY = f"""\
+engine: {BUILD}
+compare: true
+archetypes: [{{is: rude, any: [stupid]}}, {{is: hurried}}]
+states: [{{is: new}}]
+context: [safety rules]
+steps:
+  - think: who writes here, and what do they want
+  - choose: which kind of person writes
+    as: archetype
+  - choose: where does the thread stand
+    as: state
+    options: [new, named]
+  - extract: what is known of them
+    as: known
+    schema:
+      type: object
+      additionalProperties: false
+      required: [name, wants]
+      properties:
+        name: {{type: string, maxLength: 24}}
+        wants: {{enum: [a day, a chat, nothing]}}
+"""
+
+
+def test_a_raw_inbox_goes_all_the_way_with_a_model_that_classifies(
+    server: str, workspace: Workspace, record_property: Any
+) -> None:
+    workspace.commit("workflows/classify.yaml", CLASSIFY)
+    for attempt in range(3):  # what the model was at a loss about is asked again
+        value = workspace.json(
+            "run", "-i", "examples/raw-inbox.jsonl", "--engine", BUILD, "--to", "file:out.jsonl", **environment(server)
+        )
+        if attempt == 0:
+            first = value
+    assert first["ingested"] == first["claimed"] == 30
+    assert not {"engine_unavailable", "wrong_build", "internal_error", "unclassified"} & set(first["holds"])
+    rows = workspace.rows("SELECT id, status, hold_reason, archetype, state FROM candidates")
+    assert {row["status"] for row in rows} <= {"drafted", "held"}
+    asked = {
+        row["candidate_id"]: row["engine_id"]
+        for row in workspace.rows(
+            "SELECT candidate_id, engine_id FROM decisions WHERE kind = 'classify' AND outcome = 'set'"
+        )
+    }
+    assert len(asked) >= 10
+    assert set(asked.values()) == {BUILD}
+    for row in rows:
+        told = workspace.json("why", row["id"])
+        assert told["meaning"]
+        assert told["next"]
+        if row["id"] in asked:
+            assert row["archetype"]
+            assert row["state"]
+            assert workspace.json("show", row["id"], "--prompt")["prompt_verified"] is True
+    gates = {
+        row["id"] for row in rows if str(row["hold_reason"]).startswith(("gate:minor", "gate:opt_out", "gate:coercion"))
+    }
+    assert not gates & set(asked), "no model is asked about what a gate stops"
+    differ = workspace.one("SELECT count(*) FROM decisions WHERE kind = 'classify' AND outcome = 'disagree'")
+    for row in rows:
+        if row["status"] == "drafted":
+            workspace.ok("correct", row["id"], "--verdict", "approved")
+    sent = workspace.json("run", "--engine", BUILD, "--to", "file:out.jsonl", **environment(server))["dispatch"]["sent"]
+    assert sent == sum(row["status"] == "drafted" for row in rows) > 0
+    assert workspace.json("audit", "verify")["ok"] is True
+    record_property(
+        "figure",
+        f"real vLLM, raw inbox classified by the model: {len(asked)} of 30 asked, {differ} otherwise than by the rules, {sent} drafted and sent, "
+        f"{first['holds']} after the first run, {first['requests']} requests",
+    )
