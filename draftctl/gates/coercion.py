@@ -14,7 +14,7 @@ _RULES = (
         r"(?:against|without) (?:my|her|their|our) (?:will|consent)",
         r"(?:do|does|did) (?:this|it) (?:against|because) (?:my|he|they) (?:will|make[s]?|force[s]?|made|forced)",
         r"i (?:have|had) no choice (?:he|they|but to do this|but to work)",
-        unless=r"(?:makes?|made) me (?:work out|exercise|eat|go to bed|take|do the|watch|try|feel|cook|wear|clean)|(?:keeps?|has|holds?) my passport in|forced to (?:cancel|move|wait|reschedule|stay (?:home|in)|take (?:the|a|my)|work (?:from home|late|overtime)|quit smoking|leave early)|(?:company|boss|job|work|employer|doctor|weather|airline) (?:forces?|forced|is forcing|makes?|made) (?:me|us)",
+        unless=r"(?:nobody|no ?one|never) (?:ever )?(?:forces?|forced|makes?|made) me|(?:makes?|made) me (?:work out|exercise|eat|go to bed|take|do the|watch|try|feel|cook|wear|clean)|(?:keeps?|has|holds?) my passport in|forced to (?:cancel|move|wait|reschedule|stay (?:home|in)|take (?:the|a|my)|work (?:from home|late|overtime)|quit smoking|leave early)|(?:company|boss|job|work|employer|doctor|weather|airline) (?:forces?|forced|is forcing|makes?|made) (?:me|us)",
     ),
     rule(
         "not-free",
@@ -77,4 +77,6 @@ _RULES = (
     ),
 )
 
-GATE = rules_gate("coercion", "Somebody else decides for them; a person must look.", inbound=_RULES, raises_alert=True)
+GATE = rules_gate(
+    "coercion", "Somebody else decides for them; a person must look.", version=2, inbound=_RULES, raises_alert=True
+)

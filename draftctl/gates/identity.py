@@ -24,6 +24,12 @@ _INBOUND = (
         r"human (?:resources|rights|nature|being (?:nice|kind))|(?:coffee|slot|vending|washing|time|espresso) machine|computer (?:science|work|job|problem\w*)|robot (?:vacuum|chicken|wars)|real people skills",
     ),
     rule(
+        "doubts",
+        r"you(?:'?re| are|r)? (?:clearly |obviously |definitely |probably |really )?(?:not|no) (?:a |an )?(?:real|actual|human|living|genuine)(?: (?:person|human|woman|girl|being))?(?=\W*$|[,.!?]| are you| right| at all)",
+        r"you(?:'?re| are) (?:clearly |obviously |definitely |probably |really )?(?:fake|not real|automated)",
+        unless=r"you(?:'?re| are)? not (?:a )?real (?:quick|fan|sure|busy|far|late)",
+    ),
+    rule(
         "machine-writing",
         r"(?:computer|machine|bot|robot|ai|software|program) (?:is )?(?:answering|writing|replying|texting|typing|responding)(?: me| this| to me)?|writing this,? (?:a|an) (?:bot|ai|robot)|you'?(?:re| are|r)? (?:just |only |clearly |obviously |totally )?(?:a |an )?(?:bot|robot|ai|chatbot|machine|computer)(?: (?:aren'?t|right|arent|huh|lol))?|(?:are|is) (?:you|it|this) (?:the one|really the one) (?:writing|typing|texting|answering)|(?:talking|texting|chatting|speaking) (?:to|with) (?:a |an )?(?:software|computer|program|machine|bot|ai)|(?:a )?language model|(?:ignore|forget|disregard) (?:all |any |your |the )*(?:previous|prior|above|earlier|system) (?:instructions?|prompts?|rules|messages?)|(?:your|the) (?:system )?prompt|\ba?r? ?(?:you|u) a bott?",
         unless=r"you(?:'?re| are)? a (?:machine|robot) (?:at|in) the gym|on the prompt|prompt (?:reply|answer|response)",
@@ -58,5 +64,5 @@ _BODY = (
 )
 
 GATE = rules_gate(
-    "identity", "Whether a machine writes is answered by a person, truthfully.", inbound=_INBOUND, body=_BODY
+    "identity", "Whether a machine writes is answered by a person, truthfully.", version=2, inbound=_INBOUND, body=_BODY
 )

@@ -17,6 +17,7 @@ _RULES = (
     ),
     rule(
         "lawyer",
+        r"(?:what|as|like) (?:my|our) (?:lawyers?|attorneys?|solicitors?) (?:says?|said|thinks?|will say|would say|has to say)",
         r"(?:my|our|a|the) (?:lawyers?|attorneys?|solicitors?|legal team|law firm|barrister) (?:will|'?ll|is going|are going|is gonna|wants?|has been|have been|is|are|says?|said|advis\w+|and i will) (?:be )?(?:contact\w*|in touch|hear\w*|call\w*|sue|send\w*|writ\w*|informed|notified|review\w*|handl\w*|you|speak\w*|take|tak\w+|on (?:it|this)|come|go)",
         r"hear(?:ing)? from (?:my|our|a|the) (?:lawyers?|attorneys?|solicitors?|legal team)",
         r"(?:call|calling|called|contact\w*|get(?:ting)?|speak\w*|talk\w*|hire|hiring|spoke|talked)(?: to| with)? (?:my|a|our|an) (?:lawyer|attorney|solicitor)(?: about (?:you|this)| on you| now)?",
@@ -43,5 +44,5 @@ _RULES = (
 )
 
 GATE = rules_gate(
-    "legal_threat", "A person takes advice before anything is answered.", inbound=_RULES, raises_alert=True
+    "legal_threat", "A person takes advice before anything is answered.", version=2, inbound=_RULES, raises_alert=True
 )

@@ -78,7 +78,7 @@ _RULES = (
         r"(?:opt|opting) (?:me )?out|unsubscribe|un ?subscribe|revoke (?:my )?consent",
         r"(?:don'?t|do not|no longer|never) (?:want|wish|care) to (?:hear from|talk to|be contacted|receive|get|speak)(?: (?:you|any|by|these|messages))?",
         r"no (?:further|more) (?:contact|texts?|messages?|calls?|communication)",
-        unless=r"stop it,? (?:you(?:'?re|r)? (?:making|too)|i'?m (?:blush|laugh)|haha|lol|that)|how (?:do|can|to) (?:i )?unsubscribe (?:from )?(?:a|the|this) (?:mailing|news|list)|unsubscribe from (?:a|the|my) (?:mailing|news)\w*|(?:don'?t|do not) (?:text|call|message|contact|email|write|send) me (?:before|after|until|till|at (?:work|home|night)|during|between|on|while|when|today|tonight|tomorrow|this|the (?:address|details))|"
+        unless=r"(?:do not|don'?t|never|please don'?t) (?:remove|delete|take|erase|drop|unlist) (?:me|my)|stop it,? (?:you(?:'?re|r)? (?:making|too)|i'?m (?:blush|laugh)|haha|lol|that)|how (?:do|can|to) (?:i )?unsubscribe (?:from )?(?:a|the|this) (?:mailing|news|list)|unsubscribe from (?:a|the|my) (?:mailing|news)\w*|(?:don'?t|do not) (?:text|call|message|contact|email|write|send) me (?:before|after|until|till|at (?:work|home|night)|during|between|on|while|when|today|tonight|tomorrow|this|the (?:address|details))|"
         r"(?:leave|let) me (?:be|alone) (?:with|the first|your)|can'?t (?:please )?stop|(?:never|don'?t|not) (?:please )?stop (?:texting|messaging|writing|talking|it|this)|let me be (?:\w+)|"
         r"(?:take|remove) me (?:from|off) (?:the|my|your) (?:airport|hotel|feet|mind)|(?:take|remove) me off the waiting list|stop(?:ping)? (?:by|at|for|over|off|in)|i(?:'?ll| will|'?m going to|'?ve| have)? stop (?:bothering|bugging|texting|messaging|writing|calling) you|unsubscribed? from (?:netflix|spotify|hulu|youtube|a|the|my|that)\w*|(?:remove|take) my name (?:from|off) (?:a|the|that) (?:mailing|guest|waiting|list)\w*|stop (?:texting|talking|messaging) (?:and|while) driv\w+|stop (?:call\w*|writ\w*) (?:it|that|yourself)",
     ),
@@ -119,7 +119,7 @@ def _check(text: str, _side: Side, _around: Around = NOTHING, /) -> str | None:
 
 GATE = Gate(
     name="opt_out",
-    version=1,
+    version=2,
     why="Whoever asks to be left alone is left alone.",
     sides=frozenset({"inbound"}),
     check=_check,

@@ -14,7 +14,7 @@ _RULES = (
     ),
     rule(
         "phrases",
-        r"body to body|couples? sessions?|domination|happy endings|happy ending (?:is|included|possible|available)|mein(?:e|en|em)? service|(?:servizio|servico|servicio) complet[oa]|nur service|b2b session",
+        r"no limits(?: with me| here| at all)?|body to body|couples? sessions?|domination|happy endings|happy ending (?:is|included|possible|available)|mein(?:e|en|em)? service|(?:servizio|servico|servicio) complet[oa]|nur service|b2b session",
         unless=r"world domination",
     ),
     rule(
@@ -30,4 +30,4 @@ _RULES = (
     rule("cjk", r"服务项目|按摩|特殊服务|マッサージ|オプション|마사지|서비스", whole_words=False),
 )
 
-GATE = rules_gate("services", "No service is ever put in writing.", body=_RULES)
+GATE = rules_gate("services", "No service is ever put in writing.", version=2, body=_RULES)

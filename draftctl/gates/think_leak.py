@@ -25,7 +25,7 @@ _RULES = (
         r"(?:assistant|system|user|quinn|prospect|human|bot)\s*:",
         r"(?:the|this) (?:user|prospect|candidate|sender|persona|prompt|instruction|instructions|system prompt|canon|pastebin|template|transcript|conversation history)(?:'?s)?(?! (?:of|interface|manual|guide|for (?:happiness|the garden)))",
         r"(?:sure|certainly|of course|okay|absolutely|here)[,!.]? (?:here(?:'?s| is| are)|is|'?s) (?:a|an|the|my|your|one) (?:\w+\s+)?(?:draft|reply|response|message|version|answer|rewrite|text|possible|suggested)",
-        r"in (?:quinn'?s|my persona'?s|the persona'?s) voice|as quinn|as (?:an? )?(?:ai|a\.i\.|language model|assistant)|language model|i (?:cannot|can'?t|am unable to) (?:fulfil\w*|comply|assist with|help (?:you )?with that(?! (?:day|date|time|week|until|before|today|tonight|right now))|help with that request|generate|create)|as requested|(?:<=|≤|under|within|max(?:imum)?) ?\d+ (?:chars|characters)|word count|character count",
+        r"in (?:quinn'?s|my persona'?s|the persona'?s) voice|as quinn|as (?:an? )?(?:ai|a\.i\.|language model|assistant)|language model|als (?:ki|sprachmodell|ki ?-?sprachmodell|kunstliche intelligenz)|como (?:un )?(?:modelo de lenguaje|ia|inteligencia artificial)|en tant qu'?(?:ia|intelligence artificielle)|modele de langage|modello linguistico|(?:the|her|quinn'?s|these) (?:rules|guidelines|canon) (?:say|says|require|forbid|state|tell)|i (?:cannot|can'?t|am unable to) (?:fulfil\w*|comply|assist with|help (?:you )?with that(?! (?:day|date|time|week|until|before|today|tonight|right now))|help with that request|generate|create)|as requested|(?:<=|≤|under|within|max(?:imum)?) ?\d+ (?:chars|characters)|word count|character count",
         unless=r"(?:i need to|i should|let me|i must|i have to) (?:think|consider) (?:it over|on it|(?:about|over) (?:it|that|this|your|you|us|which day|the day))|of course,? the message|my answer: ?(?:yes|no)",
     ),
 )
@@ -46,7 +46,7 @@ def _check(text: str, _side: Side, _around: Around = NOTHING, /) -> str | None:
 
 GATE = Gate(
     name="think_leak",
-    version=2,
+    version=3,
     why="Nothing of the work behind a reply may stand in it.",
     sides=frozenset({"body"}),
     check=_check,

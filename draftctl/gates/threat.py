@@ -20,6 +20,10 @@ _RULES = (
         r"(?:i'?ll|i will|gonna|going to) (?:burn|cut) your (?:cd|song|grass|hair)|you(?:'?ll| will) (?:be sorry you missed|regret (?:not coming|missing))|punch (?:you|u) in|near death|end your (?:call|day|shift|week|night)|life (?:and|or|after) death|sudden death|death (?:in the|of my|of a)",
     ),
     rule(
+        "not-safe",
+        r"(?:you(?:'?re| are) not|you(?:'?ll| will) (?:not|never) be|you won'?t be|you(?:'?ll| will) never feel) safe(?: any ?more| from me| anywhere| again| there| at home)?(?=\W*$|[.!,])",
+    ),
+    rule(
         "will-find-you",
         r"(?:gonna|going to|i'?ll|i will|ill) (?:find|get|hunt|catch) (?:you|u)(?: bitch|!|\.|$| and| one day| soon| wherever)|come to (?:your|ur) (?:house|home|place|door|work) and",
         r"i know (?:your|ur) (?:address|name|real name|house|family|boss)|pay me or|tell everyone(?: about| what| who)|(?:i'?m|im|i am) outside (?:your|ur) (?:house|door|place|window|apartment)|make (?:your|ur) life (?:hell|miserable)|watch out (?:bitch|for me|$)|bitch i(?:'?m| am|'?ll)|publish (?:your|it|ur)",
@@ -58,5 +62,9 @@ _RULES = (
 )
 
 GATE = rules_gate(
-    "threat", "A person must see a threat; an automatic reply could make it worse.", inbound=_RULES, raises_alert=True
+    "threat",
+    "A person must see a threat; an automatic reply could make it worse.",
+    version=2,
+    inbound=_RULES,
+    raises_alert=True,
 )
