@@ -4,9 +4,10 @@ import time
 
 import pytest
 
-from tests.conftest import BUILD
+from tests.conftest import BUILD, line
 from tests.rented import Rented
 from tests.sshd import needs_sshd
+from tests.test_pipeline import ASKS
 
 pytestmark = needs_sshd
 
@@ -38,4 +39,28 @@ def test_up_a_batch_and_down(rented: Rented) -> None:
     assert done["drafted"] == 3
     assert rented.json("gpu", "status")["cost_usd"] > 0
     assert rented.json("gpu", "down")["state"] == "off"
+    rented.check_clean()
+
+
+@pytest.mark.slow
+def test_a_run_rents_for_the_classifier_alone_and_sends_what_was_approved_meanwhile(rented: Rented) -> None:
+    """The notes are the replies, and a model only says who writes: it is rented for that, and for nothing else."""
+    place = rented.workspace
+    place.commit("workflows/classify.yaml", ASKS)
+    place.ok("ingest", "-", stdin=line("ready", archetype="rude", state="new", key=None) + line("raw", "hello", key=None))
+    for _ in range(20):
+        last = rented.json("run", "--gpu", "auto", "--to", "file:out.jsonl")
+        if last["gpu"]["state"] == "off":
+            break
+        time.sleep(0.5)
+    place.ok("correct", "ready", "--verdict", "approved")
+    assert rented.json("run", "--gpu", "auto", "--to", "file:out.jsonl")["dispatch"]["sent"] == 1
+    ready = place.one("SELECT seq FROM drafts WHERE candidate_id = 'ready' AND status = 'drafted'")
+    assert ready < place.one("SELECT seq FROM drafts WHERE candidate_id = 'raw' AND status = 'drafted'")
+    row = place.json("show", "raw")["candidate"]
+    assert (row["status"], row["archetype"]) == ("drafted", "courteous")
+    assert place.one("SELECT engine_id FROM decisions WHERE kind = 'classify'") == BUILD
+    assert place.one("SELECT DISTINCT engine_id FROM drafts WHERE status = 'drafted'") == "template"
+    assert len((place.root / "out.jsonl").read_text().splitlines()) == 1
+    assert rented.cloud.creates() == 1
     rented.check_clean()
