@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from draftctl.chainset import load_chains
+from draftctl.classifier import CLASSIFY, parse_classifier
+from draftctl.decisions import DECISIONS, parse_decisions
 from draftctl.engine_id import TEMPLATE
 from draftctl.errors import DraftctlError
 from draftctl.lint import lint_workspace
@@ -21,6 +23,7 @@ from draftctl.store.db import missing_triggers, open_database
 from draftctl.store.engines import last_probe
 from draftctl.tokens import secret
 from draftctl.vocab import VOCAB, parse_vocab
+from draftctl.workflow import read_partials
 from draftctl.workspace import take_snapshot
 
 DISK_FLOOR_BYTES = 200 * 1024 * 1024
@@ -49,11 +52,17 @@ def check_up(settings: Settings, environment: Mapping[str, str]) -> list[Check]:
         *_guarded("git", lambda: _git(settings.root)),
         *_guarded("files", lambda: _files(settings)),
         *_guarded("workflows", lambda: _workflows(settings.root)),
+        *_guarded("stages", lambda: _stages(settings.root)),
         *_guarded("database", lambda: _database(settings.database)),
         *_guarded("engine", lambda: _engine(settings)),
         *_guarded("gpu token", lambda: _gpu_token(settings, environment)),
         _disk(settings.database),
         _consent(settings),
+        Check(
+            name="texts go to",
+            ok=True,
+            detail=settings.values.dispatch.to or "nowhere yet (`dispatch --to`, MACSYNC_URL, or dispatch.to)",
+        ),
     ]
     checks += [
         Check(name=f"setting {name}", ok=True, detail=f"{_value(settings, name)} ({source})")
@@ -108,6 +117,22 @@ def _workflows(root: Path) -> list[Check]:
     if wrong:
         detail += f"; {len(wrong)} errors, the first: {str(wrong[0]).splitlines()[0]}"
     return [Check(name="workflows", ok=not wrong, detail=detail, fix="`draftctl workflow lint` shows every error.")]
+
+
+def _stages(root: Path) -> list[Check]:
+    """Say who classifies and decides here; a file that is not there leaves that to others."""
+    snapshot = take_snapshot(root)
+    canon, vocab = load_canon(snapshot), load_vocab(snapshot)
+    if vocab is None:
+        return []
+    found = ["others classify", "others decide"]
+    if CLASSIFY in snapshot.files:
+        classifier = parse_classifier(snapshot.files[CLASSIFY], canon, vocab, read_partials(snapshot.files))
+        rules = len(classifier.archetypes) + len(classifier.states)
+        found[0] = f"{classifier.engine} classifies" if classifier.asks_model else f"{rules} rules classify"
+    if DECISIONS in snapshot.files:
+        found[1] = f"{len(parse_decisions(snapshot.files[DECISIONS], canon, vocab).by_id)} decisions"
+    return [Check(name="stages", ok=True, detail=", ".join(found))]
 
 
 def _engine(settings: Settings) -> list[Check]:
