@@ -26,7 +26,7 @@ test: $(VENV)/ready
 	$(RUN)python -m pytest -q -n auto -m "not slow and not soak and not real and not trainers"
 
 test-slow: $(VENV)/ready
-	$(RUN)python -m pytest -q -n auto -m "slow and not soak" -rA --no-header
+	$(RUN)python -m pytest -q -n 3 --dist worksteal -m "slow and not soak" -rA --no-header
 
 soak: $(VENV)/ready
 	$(RUN)python -m pytest -q -m soak -s

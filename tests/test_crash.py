@@ -120,4 +120,4 @@ def test_killed_at_a_few_random_moments(workspace: Workspace, record_property: C
 
 @pytest.mark.slow
 def test_killed_at_fifty_random_moments(workspace: Workspace, record_property: Callable[[str, object], None]) -> None:
-    record_property("figure", storm(workspace, kills=50, per_inbox=2000, seed=2))
+    record_property("figure", storm(workspace, kills=50, per_inbox=1000, seed=2))

@@ -525,7 +525,10 @@ def _places(workspace: Workspace, format_: str) -> tuple[dict[str, str], int]:
     return persons["train"] | persons["test"], count
 
 
-@pytest.mark.parametrize("count", [2_000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "count",
+    [2_000, pytest.param(20_000, marks=pytest.mark.slow), pytest.param(100_000, marks=pytest.mark.soak)],
+)
 def test_nothing_leaks_and_nobody_moves(tmp_path: Path, laid_out: Path, count: int, record_property: Any) -> None:
     root = tmp_path / "workspace"
     shutil.copytree(laid_out, root)

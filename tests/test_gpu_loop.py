@@ -47,7 +47,9 @@ def test_a_run_rents_for_the_classifier_alone_and_sends_what_was_approved_meanwh
     """The notes are the replies, and a model only says who writes: it is rented for that, and for nothing else."""
     place = rented.workspace
     place.commit("workflows/classify.yaml", ASKS)
-    place.ok("ingest", "-", stdin=line("ready", archetype="rude", state="new", key=None) + line("raw", "hello", key=None))
+    place.ok(
+        "ingest", "-", stdin=line("ready", archetype="rude", state="new", key=None) + line("raw", "hello", key=None)
+    )
     for _ in range(20):
         last = rented.json("run", "--gpu", "auto", "--to", "file:out.jsonl")
         if last["gpu"]["state"] == "off":
