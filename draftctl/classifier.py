@@ -13,7 +13,7 @@ from draftctl.chainset import engine_is, text_problems
 from draftctl.classifier_file import RULES, ClassifyFile, ExampleFile, RuleFile, TakeFile, plain
 from draftctl.errors import FileProblems, Problem
 from draftctl.models import Candidate, canonical_json, sha256_text
-from draftctl.phrases import PLACE, first_phrase, take
+from draftctl.phrases import PLACE, first_phrase, has_phrase, take
 from draftctl.vocab import Vocab
 from draftctl.workflow import MatchSet, Workflow, read_context, read_step
 from draftctl.workflow_file import StepFile, verbs_of
@@ -127,6 +127,8 @@ def taken(rule: TakeFile, texts: Sequence[str]) -> str | None:
     """Return what one rule takes out of the texts, from the newest that has it."""
     refused = frozenset(word.casefold() for word in rule.never)
     for text in reversed(texts):
+        if rule.take == "flag" and not has_phrase(text, *rule.find):
+            continue
         for phrase in rule.find:
             found = take(text, phrase, rule.take, refused)
             if found is not None:

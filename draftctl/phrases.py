@@ -4,7 +4,7 @@ There are no regular expressions for people to write, so none can take hours ove
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -30,21 +30,23 @@ MAX_CHARS = 2000  # of one message that atoms are looked for in
 
 
 @lru_cache(maxsize=4096)
-def _pattern(words: str) -> re.Pattern[str]:
-    parts = [re.escape(part).replace(r"\*", r"\w*") for part in fold(words).split()]
-    return re.compile(rf"(?<![^\W_]){GAP.join(parts)}(?![^\W_])" if parts else r"(?!)")
+def _pattern(phrases: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what meets any of the phrases: one search costs a tenth of one for each."""
+    split = [[re.escape(part).replace(r"\*", r"\w*") for part in fold(words).split()] for words in phrases]
+    found = "|".join(GAP.join(parts) for parts in split if parts)
+    return re.compile(rf"(?<![^\W_])(?:{found})(?![^\W_])" if found else r"(?!)")
 
 
-def has_phrase(text: str, words: str) -> bool:
-    """Say whether any reading of a text has the words, in this order and as whole words."""
-    pattern = _pattern(words)
+def has_phrase(text: str, *phrases: str) -> bool:
+    """Say whether any reading of a text has the words of any of the phrases, in their order and as whole words."""
+    pattern = _pattern(phrases)
     return any(pattern.search(reading) for window in windows(text) for reading in readings(window))
 
 
-def first_phrase(texts: Iterable[str], phrases: Iterable[str]) -> str | None:
+def first_phrase(texts: Iterable[str], phrases: Sequence[str]) -> str | None:
     """Return the first of the phrases that any of the texts has."""
-    texts = tuple(texts)
-    return next((phrase for phrase in phrases if any(has_phrase(text, phrase) for text in texts)), None)
+    found = [text for text in texts if phrases and has_phrase(text, *phrases)]
+    return next((phrase for phrase in phrases if any(has_phrase(text, phrase) for text in found)), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
