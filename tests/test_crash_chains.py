@@ -32,7 +32,8 @@ def storm(workspace: Workspace, *, chains: int, kills: int, seed: int) -> str:
             )
             if killed < kills:
                 # Not on the clock but on the work: a run is killed after so many requests, at whatever it is doing then.
-                goal = before + rng.randint(1, 3 * chains // kills * 2)
+                left_to_ask = 3 * chains - len(known)
+                goal = before + rng.randint(1, max(1, min(3 * chains // kills * 2, left_to_ask // 2)))
                 while len(server.asked) < goal and process.poll() is None:
                     time.sleep(rng.random() * 0.004)
                 time.sleep(rng.random() * 0.02)
