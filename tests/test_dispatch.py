@@ -261,6 +261,17 @@ def test_of_several_waiting_messages_of_a_thread_only_the_newest_is_drafted(work
     assert texts == ["hello 0", "hello 1", "hello 2"], "what came before is part of the thread"
 
 
+def test_a_thread_has_one_newest_message_whatever_its_lines_say_of_their_time(workspace: Workspace) -> None:
+    lines = [
+        line("b", "second", thread="t", received_at="2026-11-20T11:00:00Z"),
+        line("c", "without a time", thread="t"),
+        line("a", "first", thread="t", received_at="2026-11-20T10:00:00Z"),
+    ]
+    value = workspace.json("draft", "--batch", "-i", "-", stdin="".join(lines))
+    assert (value["drafted"], value["holds"]) == (1, {"superseded": 2})
+    assert workspace.json("show", "c")["candidate"]["status"] == "drafted"
+
+
 def test_the_gates_read_a_message_that_a_newer_one_supersedes(workspace: Workspace) -> None:
     done = workspace.json(
         "draft", "--batch", "-i", "-", stdin=line("a", "im 15", thread="t") + line("b", "hello?", thread="t")

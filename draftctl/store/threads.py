@@ -23,10 +23,15 @@ def received(row: sqlite3.Row) -> datetime:
 
 
 def is_newer(row: sqlite3.Row, than: sqlite3.Row) -> bool:
-    """Say whether one line is newer: by the time it was received where both say so, else by the order in which they came."""
-    if row["received_at"] and than["received_at"]:
-        return (received(row), row["seq"]) > (received(than), than["seq"])
-    return bool(row["seq"] > than["seq"])
+    """Say whether one line is newer: by the time it was received, a line that names none by when it was taken in, then by their order.
+
+    One order for all lines: comparing some by time and others by their order could go round in a circle, with no newest.
+    """
+    return _moment(row) > _moment(than)
+
+
+def _moment(row: sqlite3.Row) -> tuple[datetime, int]:
+    return received(row) if row["received_at"] else datetime.fromisoformat(row["ingested_at"]), row["seq"]
 
 
 def lines(connection: sqlite3.Connection, thread_id: str) -> list[sqlite3.Row]:
