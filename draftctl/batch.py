@@ -5,12 +5,11 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from draftctl.engines.absent import AbsentEngine
 from draftctl.engines.base import Completion, NotYet
 from draftctl.errors import place_of
 from draftctl.failpoints import reach
@@ -293,7 +292,7 @@ class Batch:
     async def _decide(self, claim: Claim) -> Result | None:
         deps = self._deps
         if self._breaker.open:
-            deps = replace(deps, engine=AbsentEngine(deps.engine.id, "given up after several failures in a row"))
+            deps = deps.without_engines("given up after several failures in a row")
         try:
             return await draft_one(claim.candidate, claim.person, deps, _Memory(claim, self._writer), claim.thread)
         except NotYet:

@@ -44,10 +44,10 @@ class DispatchCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What holds beside the gates: why the persona may not speak (or None), quiet hours now, and how many texts a person gets in a day."""
+    """What holds beside the gates: why the persona may not speak (or None), whether it is quiet now, how many texts a person gets in a day."""
 
     no_consent: str | None = None
-    quiet: bool = False
+    is_quiet: Callable[[], bool] = lambda: False
     max_per_person_day: int = 20
 
 
@@ -116,10 +116,10 @@ class Dispatcher:
             self.count.held += 1
         elif self._outlet.holds(row["id"]):
             self._end(row, Delivery(what="sent"))  # an older state of the database was restored: it is there already
-        elif self.rules.quiet or self._is_too_much(row):
-            self._note_once(row, "quiet_hours" if self.rules.quiet else "rate_limited", outcome="waits")
+        elif (quiet := self.rules.is_quiet()) or self._is_too_much(row):
+            self._note_once(row, "quiet_hours" if quiet else "rate_limited", outcome="waits")
             self.count.skipped += 1
-            self.count.waits = "quiet hours" if self.rules.quiet else "somebody has had enough texts for a day"
+            self.count.waits = "quiet hours" if quiet else "somebody has had enough texts for a day"
         else:
             self._send(row)
 
@@ -168,7 +168,7 @@ class Dispatcher:
                 self.count.held += 1
                 return False
             connection.execute(
-                "UPDATE outbox SET status = 'sending', intent = ?, updated_at = ? WHERE id = ?",
+                "UPDATE outbox SET status = 'sending', intent = ?1, sent_at = ?2, updated_at = ?2 WHERE id = ?3",
                 (canonical_json(intent), utc_now(), row["id"]),
             )
         return True
@@ -249,6 +249,11 @@ class Dispatcher:
         self._connection.execute(
             "UPDATE outbox SET status = ?, updated_at = ? WHERE id = ?", (status, utc_now(), row["id"])
         )
+        if find_candidate(self._connection, row["candidate_id"])["erased_at"] is not None:
+            # It was on its way when its person was erased: only now is it known what became of it.
+            self._connection.execute("UPDATE outbox SET body = ?, answer = NULL WHERE id = ?", (ERASED, row["id"]))
+            self._decided(row, "held", reason)
+            return
         self._connection.execute(
             "UPDATE candidates SET status = 'held', hold_reason = ?, hold_detail = ?, reopen = ?, updated_at = ? WHERE id = ?",
             (reason, detail or None, Reopen.PERSON, utc_now(), row["candidate_id"]),

@@ -14,9 +14,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 TIMEOUT_S = 10.0
-GOOD = (0, 3, 75)  # exit codes of a run that did its work, or left it to another
+GOOD = (0, 3)  # exit codes of a run that did its work
+LEFT = 75  # of one that left it to another, which may hang: it says nothing either way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,8 @@ class Runs:
 
 def ended(runs: Runs, *, now: float, exit_code: int, why: str, after_s: float) -> tuple[Runs, str | None]:
     """Note how a run ended; return what is known then, and what must be said."""
+    if exit_code == LEFT:
+        return runs, None
     if exit_code in GOOD:
         since = runs.failing_since if runs.told_at is not None else None
         return Runs(well_at=now), None if since is None else f"draftctl runs again, after {_span(now - since)}."
@@ -116,7 +120,7 @@ class Notices:
 
     def _read(self) -> Runs:
         try:
-            return Runs(**json.loads(self.path.read_text()))
+            return _checked(json.loads(self.path.read_text()))
         except (OSError, ValueError, TypeError):
             return Runs()
 
@@ -127,6 +131,14 @@ class Notices:
             with open(descriptor, "w") as file:  # noqa: PTH123
                 json.dump(asdict(runs), file)
             beside.replace(self.path)
+
+
+def _checked(value: dict[str, Any]) -> Runs:
+    """Return what the file says, if it says what it should. Raises ValueError or TypeError."""
+    times = [value.get(name) for name in ("well_at", "failing_since", "told_at")]
+    if not all(at is None or isinstance(at, (int, float)) for at in times):
+        raise ValueError("a time is no number")
+    return Runs(**{**value, "why": str(value.get("why", ""))})
 
 
 def post(url: str, value: dict[str, str]) -> bool:

@@ -11,6 +11,8 @@ from draftctl.canon import NOTES, SAFETY, Canon, Note
 from draftctl.chain import ChainDeps, run_chain
 from draftctl.chainset import ChainSet, engine_matches
 from draftctl.context import Context, gather
+from draftctl.engine_id import TEMPLATE
+from draftctl.engines.absent import AbsentEngine
 from draftctl.engines.base import Completion, Engine, EngineRefused, Request
 from draftctl.errors import EngineUnreachable
 from draftctl.few_shot import Example
@@ -102,6 +104,16 @@ class Deps:
     stages: Stages | None = None
     mode: Mode = "review"
     passed: bool = True
+
+    def without_engines(self, why: str) -> "Deps":
+        """Return the same with every build given up; the notes need none."""
+        engine = self.engine if self.engine.id == TEMPLATE else AbsentEngine(self.engine.id, why)
+        stages = self.stages
+        if stages is not None and stages.asking is not None:
+            asked = AbsentEngine(stages.asking.deps.engine.id, why)
+            asking = replace(stages.asking, deps=replace(stages.asking.deps, engine=asked))
+            stages = replace(stages, asking=asking)
+        return replace(self, engine=engine, stages=stages)
 
     @property
     def engines(self) -> tuple[Engine, ...]:

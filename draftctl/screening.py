@@ -23,10 +23,20 @@ class Hit:
 
 def inbound_hits(candidate: Candidate, person: Person, gates: Sequence[Gate], canon: Canon) -> list[Hit]:
     """Run the inbound gates over every message that the prospect wrote; what a person has cleared does not stop again."""
-    # What earlier lines of the thread brought was looked at when they came.
     own = replace(candidate, messages=candidate.own, prior=0) if candidate.prior else candidate
     hits = [hit for gate in gates if "inbound" in gate.sides for hit in _gate_hits(gate, own)]
     hits += _owner_hits(own, canon)
+    if candidate.prior:
+        # Earlier lines of the thread were looked at when they came, and an alert stays with the person. What else stopped there, and
+        # has not been answered since, must not be answered by the way now.
+        left = replace(
+            own,
+            messages=tuple(m for m in candidate.messages if m.role == "prospect" and m.text in candidate.unanswered),
+        )
+        hits += [
+            h for gate in gates if "inbound" in gate.sides and not gate.raises_alert for h in _gate_hits(gate, left)
+        ]
+        hits += _owner_hits(left, canon)
     # A STOP of somebody who is suppressed is settled already; what else they wrote may still need a person.
     return [
         hit for hit in hits if _alert(hit) not in person.cleared and not (person.opted_out and hit.gate == "opt_out")

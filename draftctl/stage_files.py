@@ -10,7 +10,7 @@ from draftctl.chainset import engine_is
 from draftctl.classifier import CLASSIFY, Classifier, parse_classifier
 from draftctl.context import gather
 from draftctl.decisions import DECISIONS, parse_decisions
-from draftctl.engine_id import parse_build
+from draftctl.engine_id import TEMPLATE, parse_build
 from draftctl.engines.base import Engine
 from draftctl.errors import FileProblems, Problem
 from draftctl.manifest import Manifest, engine_ids, manifest_path, parse_manifest
@@ -42,7 +42,8 @@ def read_stages(reading: Reading) -> Stages:
     vocab = _tried("classify", wrong, lambda: parse_vocab(reading.files.get(VOCAB)))
     if vocab is None:
         missing = wrong.pop("classify")
-        return Stages(wrong={"classify": missing, "decisions": missing} if CLASSIFY in reading.files else {})
+        needed = {"classify": CLASSIFY, "decisions": DECISIONS}
+        return Stages(wrong={name: missing for name, path in needed.items() if path in reading.files})
     partials = _partials(reading.files)
     classifier, decisions = None, None
     if CLASSIFY in reading.files:
@@ -107,9 +108,11 @@ def _asking(reading: Reading, classifier: Classifier, partials: Mapping[str, str
 
 
 def build_for(pattern: str, active: str, files: Mapping[str, bytes]) -> str | None:
-    """Return the build that classifies: the run's own engine where it is meant, else the newest that is meant and not retired."""
+    """Return the build that classifies: the run's own engine where it is meant; where that is the notes, the newest that is meant and not retired."""
     if engine_is(pattern, active):
         return active
+    if active != TEMPLATE:
+        return None  # one server serves one build: a run on this one cannot ask another
     meant = sorted((id_ for id_ in engine_ids(files) if engine_is(pattern, id_)), key=parse_build)
     usable = [engine_id for engine_id in meant if not _retired(files[manifest_path(engine_id)], engine_id)]
     return usable[-1] if usable else None

@@ -66,7 +66,7 @@ async def fill(candidate: Candidate, thread: Thread, stages: Stages, memory: Mem
 async def _classify(filled: Filled, thread: Thread, stages: Stages, memory: Memory) -> Filled:
     candidate = filled.candidate
     if candidate.archetype and candidate.state:
-        return filled
+        return _with_atoms(filled, stages.classifier)
     if "classify" in stages.wrong:
         return replace(filled, held=stages.wrong["classify"])
     classifier = stages.classifier
@@ -83,6 +83,23 @@ async def _classify(filled: Filled, thread: Thread, stages: Stages, memory: Memo
             return replace(filled, held=held, findings=(finding,))
         atoms = {**_extracted(asked.left), **atoms}
     return _settle(filled, Situation.of(candidate, thread.state, atoms), atoms, classifier, stages, asked)
+
+
+def _with_atoms(filled: Filled, classifier: Classifier | None) -> Filled:
+    """Return a candidate that came classified with the facts that stand in what was written."""
+    candidate = filled.candidate
+    found = classifier.found(candidate.inbound) if classifier is not None else {}
+    found = {name: value for name, value in found.items() if name not in candidate.usable_atoms}
+    if not found:
+        return filled
+    finding = Finding(kind="classify", outcome="set", detail=f"atoms {', '.join(sorted(found))}", engine_id="rules")
+    return replace(
+        filled,
+        candidate=replace(candidate, atoms={**found, **candidate.usable_atoms}),
+        staged=replace(filled.staged, atoms=found),
+        findings=(*filled.findings, finding),
+        read=filled.read | {CLASSIFY, VOCAB},
+    )
 
 
 def _settle(

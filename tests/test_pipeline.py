@@ -327,7 +327,7 @@ def test_when_a_trouble_is_told() -> None:
     assert said is None
     runs, said = ended(runs, now=3700, exit_code=4, why="y", after_s=3600)
     assert "exit code 4" in (said or "")
-    runs, said = ended(runs, now=3760, exit_code=75, why="", after_s=3600)
+    runs, said = ended(runs, now=3760, exit_code=3, why="", after_s=3600)
     assert said == "draftctl runs again, after 63 min."
     assert ended(runs, now=3820, exit_code=0, why="", after_s=3600)[1] is None
     assert away(runs, now=3900, after_s=3600)[1] is None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from draftctl.cli.adapters import make_outlet
 from draftctl.cli.context import JsonFlag, emit, narrate, on_terminal, settings_of
 from draftctl.cli.drafting import draft_all, run_options, summary_of, take
 from draftctl.cli.sending import To, send
@@ -51,10 +52,12 @@ def run(
         raise UsageError(f"--gpu is {gpu!r}; it can be auto or off.")
     from draftctl.heartbeat import beating
 
+    taken = take(ctx, source) if source else None  # first: what came on stdin is not there to be read again
     settings = settings_of(ctx)
     with _noticed(settings), beating(settings.values.heartbeat.run or settings.values.heartbeat.draft):
-        taken = take(ctx, source) if source else None
         where = to or settings.values.dispatch.to
+        if where is not None:
+            make_outlet(settings, to).close()  # a place that is none is said before anything is done
         # What people approved leaves first: a run that rents a GPU may stay for hours, and the lines after it only get here.
         before, trouble = _send(ctx, where)
         options = run_options(
@@ -92,13 +95,17 @@ def _together(*counts: "DispatchCount | None") -> dict[str, int] | None:
     if not there:
         return None
     total = {name: sum(getattr(count, name) for count in there) for name in ("sent", "unknown")}
-    return {**total, "held": there[-1].held, "skipped": there[-1].skipped}
+    # What waits for consent is counted each time, what is void only once.
+    return {**total, "held": max(count.held for count in there), "skipped": there[-1].skipped}
 
 
 def _sent_line(sent: dict[str, int] | None) -> str:
     if sent is None:
         return "Nothing was sent: MACSYNC_URL (or dispatch.to in draftctl.yaml) says where texts go."
     return f"{sent['sent']} sent, {sent['held']} held, {sent['unknown']} unclear, {sent['skipped']} left for later"
+
+
+_WHY = {1: "it was interrupted", 4: "the engine could not be reached"}
 
 
 @contextmanager
@@ -108,7 +115,7 @@ def _noticed(settings: "Settings") -> Iterator[None]:
     try:
         yield
     except typer.Exit as exit_:
-        notices.run_ended(exit_.exit_code, "the engine could not be reached" if exit_.exit_code else "")
+        notices.run_ended(exit_.exit_code, _WHY.get(exit_.exit_code, ""))
         raise
     except DraftctlError as error:
         notices.run_ended(error.exit_code, error.message)

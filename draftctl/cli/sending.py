@@ -75,21 +75,21 @@ def _dispatching(ctx: typer.Context, to: str | None) -> Iterator["Dispatcher"]:
     from draftctl.store.db import run_lock
 
     settings, canon = settings_of(ctx), committed_canon(ctx)
-    outlet = make_outlet(settings, to)
     wanted = settings.values.dispatch
-    now = datetime.now(UTC)
+    hours = wanted.quiet_hours
     rules = Rules(
-        no_consent=consent_problem(settings.values.persona, now.date()),
-        quiet=wanted.quiet_hours is not None and wanted.quiet_hours.at(_local(now, wanted.timezone)),
+        no_consent=consent_problem(settings.values.persona, datetime.now(UTC).date()),
+        is_quiet=lambda: hours is not None and hours.at(_local(datetime.now(UTC), wanted.timezone)),
         max_per_person_day=wanted.max_per_person_day,
     )
-    try:
-        with database(ctx) as connection, run_lock(settings.database, "draftctl dispatch", suffix="dispatch.lock"):
+    with database(ctx) as connection, run_lock(settings.database, "draftctl dispatch", suffix="dispatch.lock"):
+        outlet = make_outlet(settings, to)
+        try:
             yield Dispatcher(
                 connection, outlet, lambda body, around: body_hits(body, canon, around=around), rules, narrate
             )
-    finally:
-        outlet.close()
+        finally:
+            outlet.close()
 
 
 def _local(now: "datetime", zone: str | None) -> "datetime":

@@ -31,7 +31,13 @@ class FileOutlet:
         if self._descriptor is None:
             self._descriptor = self._open()
         place = os.fstat(self._descriptor)
-        return {"device": place.st_dev, "inode": place.st_ino, "offset": place.st_size, "path": str(self._path)}
+        return {
+            "device": place.st_dev,
+            "inode": place.st_ino,
+            "offset": place.st_size,
+            "path": str(self._path),
+            "mtime_ns": place.st_mtime_ns,
+        }
 
     def deliver(self, text: Text, intent: Mapping[str, Any]) -> Delivery:
         """Append the line in one write; a disk that takes only a part gets that part taken away again."""
@@ -44,10 +50,24 @@ class FileOutlet:
         except OSError as error:
             whole, why = False, error.strerror or str(error)
         if not whole:
-            os.ftruncate(self._descriptor, intent["offset"])
-            return Delivery(what="later", why=f"{self._path}: {why}")
-        os.fsync(self._descriptor)
+            return self._taken_back(intent["offset"], line, why)
+        try:
+            os.fsync(self._descriptor)
+        except OSError as error:
+            return Delivery(what="unclear", why=f"{self._path}: {error.strerror}")
         return Delivery(what="sent")
+
+    def _taken_back(self, offset: int, line: bytes, why: str) -> Delivery:
+        """Take a part of a line away again, if nobody has written after it meanwhile."""
+        descriptor = self._descriptor or 0
+        try:
+            part = os.pread(descriptor, len(line) + 1, offset)
+            if line.startswith(part):
+                os.ftruncate(descriptor, offset)
+                return Delivery(what="later", why=f"{self._path}: {why}")
+        except OSError as error:
+            why = error.strerror or why
+        return Delivery(what="unclear", why=f"{self._path}: {why}")
 
     def ask(self, text: Text, intent: Mapping[str, Any]) -> Delivery:
         """Look at the place that the intent names, if it names one."""
@@ -108,4 +128,5 @@ def at_place(text: Text, intent: Mapping[str, Any]) -> Delivery:
         return unclear
     if there == line:
         return Delivery(what="sent")
-    return Delivery(what="not_sent") if not there else unclear
+    # Nothing is there; if the file was touched since, somebody may have taken it away together with what was written.
+    return Delivery(what="not_sent") if not there and place.st_mtime_ns == intent.get("mtime_ns") else unclear

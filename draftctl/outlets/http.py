@@ -6,6 +6,9 @@ redirects: nothing was taken, and nothing more is tried now; anything else, or n
 GET URL?key=K   optional, for `reconcile`: 200 and JSON {"key": K, "found": true|false}; any other answer says nothing
 """
 
+import contextlib
+import json
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +30,7 @@ class HttpOutlet:
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url
+        self._timeout_s = timeout_s
         self._client = httpx.Client(
             timeout=httpx.Timeout(timeout_s, connect=CONNECT_S), trust_env=False, follow_redirects=False
         )
@@ -42,12 +46,14 @@ class HttpOutlet:
     def deliver(self, text: Text, _intent: Mapping[str, Any]) -> Delivery:
         """Post the text."""
         try:
-            response = self._client.post(self._url, json=text.value, headers={"Idempotency-Key": text.key})
+            with self._client.stream(
+                "POST", self._url, json=text.value, headers={"Idempotency-Key": text.key}
+            ) as response:
+                return _read(response, self._url, _answer(response, self._timeout_s))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
             return Delivery(what="later", why=f"{self._url} cannot be reached ({_name(error)})")
         except httpx.HTTPError as error:
             return Delivery(what="unclear", why=f"{self._url} gave no whole answer ({_name(error)})")
-        return _read(response, self._url)
 
     def ask(self, text: Text, intent: Mapping[str, Any]) -> Delivery:
         """Ask the receiver whether it has the text; one that cannot say leaves it unclear."""
@@ -57,14 +63,15 @@ class HttpOutlet:
                 what="unclear", why=f"it went to {intent.get('url') or intent.get('path')}, and not to {self._url}"
             )
         try:
-            response = self._client.get(self._url, params={"key": text.key})
-            value = response.json() if response.status_code == httpx.codes.OK else None
-        except (httpx.HTTPError, ValueError):
+            with self._client.stream("GET", self._url, params={"key": text.key}) as response:
+                answer = _answer(response, self._timeout_s)
+            value = json.loads(answer) if response.status_code == httpx.codes.OK else None
+        except (httpx.HTTPError, ValueError, RecursionError):
             return unclear
         if not isinstance(value, dict) or value.get("key") != text.key:
             return unclear
         if value.get("found") is True:
-            return Delivery(what="sent", answer=response.text[:ANSWER_CHARS])
+            return Delivery(what="sent", answer=answer)
         age_s = (datetime.now(UTC) - datetime.fromisoformat(intent["at"])).total_seconds()
         if value.get("found") is False and age_s > SETTLED_S:
             return Delivery(what="not_sent")
@@ -75,9 +82,21 @@ class HttpOutlet:
         self._client.close()
 
 
-def _read(response: httpx.Response, url: str) -> Delivery:
+def _answer(response: httpx.Response, timeout_s: float) -> str:
+    """Return the beginning of an answer; one that drips or never ends is not waited for, its status has said it all."""
+    deadline = time.monotonic() + timeout_s
+    kept = b""
+    with contextlib.suppress(httpx.HTTPError):
+        for chunk in response.iter_bytes(ANSWER_CHARS):
+            kept += chunk
+            if len(kept) >= ANSWER_CHARS or time.monotonic() > deadline:
+                break
+    return kept[:ANSWER_CHARS].decode(errors="replace")
+
+
+def _read(response: httpx.Response, url: str, said: str) -> Delivery:
     code = response.status_code
-    answer = f"{code} {response.text[:ANSWER_CHARS]}".strip()
+    answer = f"{code} {said}".strip()
     if response.is_success or code == httpx.codes.CONFLICT:
         return Delivery(what="sent", answer=answer)
     if code in _REFUSED:

@@ -180,8 +180,8 @@ def undo(
     usable = before is not None and before["body"] and not str(before["stopped_by"]).startswith("gate:")
     few_shot.settle(connection, draft["id"], before["id"] if before is not None and usable else None)
     _record(connection, candidate, draft, row_id, by, Finding(kind="review", outcome="undone", detail=f"by {by}"))
-    if _is_current(connection, draft, candidate):
-        restand(connection, candidate)
+    if _is_current(connection, draft, candidate) and candidate["hold_reason"] != "held_by_person":
+        restand(connection, candidate)  # what a person holds back stays so until that is taken back
     return Corrected(
         correction_id=row_id, draft_id=draft["id"], candidate_id=candidate["id"], verdict="undone", stopped_by=None
     )

@@ -71,7 +71,7 @@ def sent_since(connection: sqlite3.Connection, person_id: str, since: str) -> in
     """Return how many texts went to a person, or may have, since a time, in all threads."""
     row = connection.execute(
         "SELECT count(*) FROM outbox o JOIN candidates c ON c.id = o.candidate_id WHERE o.status IN ('sending', 'sent', 'unknown') "
-        f"AND o.updated_at > ?2 AND c.person_id IN ({SAME})",
+        f"AND o.sent_at > ?2 AND c.person_id IN ({SAME})",
         (person_id, since),
     ).fetchone()
     return int(row[0])

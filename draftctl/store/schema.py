@@ -277,7 +277,7 @@ CREATE TRIGGER drafts_no_update BEFORE UPDATE ON drafts WHEN OLD.erased_at IS NO
 
 # The whole pipeline. A text that leaves by itself (mode `auto`) has no verdict, so `correction_id` may be empty; two triggers see to it
 # that nothing stands in the outbox but a text past every gate, and that no such text is changed there. `found` are the atoms that the
-# classifier or a person found, `history` what was written in the thread before the line, `threads` where our last sent text left it,
+# classifier or a person found, `staged` what of it all our own stages filled in (a later run does that anew), `history` what was written in the thread before the line, `threads` where our last sent text left it,
 # `backups` the copies that were made, because they keep what is erased here.
 _M005 = """
 CREATE TABLE outbox_new (
@@ -288,9 +288,10 @@ CREATE TABLE outbox_new (
   candidate_id TEXT NOT NULL, thread_id TEXT NOT NULL,
   body TEXT NOT NULL CHECK (length(body) BETWEEN 1 AND 2000),
   status TEXT NOT NULL CHECK (status IN ('pending', 'sending', 'sent', 'void', 'unknown')),
-  intent TEXT, answer TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL
+  intent TEXT, answer TEXT, sent_at TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL
 );
-INSERT INTO outbox_new SELECT seq, id, draft_id, correction_id, candidate_id, thread_id, body, status, intent, NULL, created_at, updated_at FROM outbox;
+INSERT INTO outbox_new SELECT seq, id, draft_id, correction_id, candidate_id, thread_id, body, status, intent, NULL,
+  CASE WHEN status IN ('sending', 'sent', 'unknown') THEN updated_at END, created_at, updated_at FROM outbox;
 DROP TABLE outbox;
 ALTER TABLE outbox_new RENAME TO outbox;
 CREATE INDEX outbox_by_status ON outbox (status, seq);
@@ -301,6 +302,7 @@ ALTER TABLE drafts ADD COLUMN mode TEXT;
 ALTER TABLE drafts ADD COLUMN gates TEXT;
 ALTER TABLE candidates ADD COLUMN next_state TEXT;
 ALTER TABLE candidates ADD COLUMN found TEXT;
+ALTER TABLE candidates ADD COLUMN staged TEXT;
 ALTER TABLE candidates ADD COLUMN history TEXT;
 ALTER TABLE alerts ADD COLUMN told_at TEXT;
 

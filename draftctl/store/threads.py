@@ -91,7 +91,7 @@ def before(connection: sqlite3.Connection, row: sqlite3.Row) -> tuple[Message, .
 
 def _lines(connection: sqlite3.Connection, thread_id: str) -> list[sqlite3.Row]:
     rows = connection.execute(
-        "SELECT c.id, c.seq, c.payload, c.received_at, c.ingested_at, o.body AS sent, o.updated_at AS sent_at FROM candidates c "
+        "SELECT c.id, c.seq, c.payload, c.received_at, c.ingested_at, o.body AS sent, o.sent_at FROM candidates c "
         "LEFT JOIN outbox o ON o.candidate_id = c.id AND o.status = 'sent' WHERE c.thread_id = ? AND c.erased_at IS NULL "
         "ORDER BY c.seq DESC LIMIT ?",
         (thread_id, MAX_LINES),
@@ -182,8 +182,12 @@ def encoded(messages: Sequence[Message]) -> str | None:
 
 
 def arrive(connection: sqlite3.Connection, candidate: sqlite3.Row) -> None:
-    """Note where a sent text leaves its thread."""
-    if candidate["next_state"] or candidate["state"]:
+    """Note where a sent text leaves its thread; one that turns out late to have arrived does not take the thread back."""
+    last = connection.execute(
+        "SELECT c.* FROM threads t JOIN candidates c ON c.id = t.candidate_id WHERE t.thread_id = ?",
+        (candidate["thread_id"],),
+    ).fetchone()
+    if (candidate["next_state"] or candidate["state"]) and not (last is not None and is_newer(last, candidate)):
         connection.execute(
             "INSERT INTO threads VALUES (?, ?, ?, ?) ON CONFLICT (thread_id) DO UPDATE SET state = excluded.state, "
             "candidate_id = excluded.candidate_id, updated_at = excluded.updated_at",
