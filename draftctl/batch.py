@@ -294,7 +294,9 @@ class Batch:
         if self._breaker.open:
             deps = deps.without_engines("given up after several failures in a row")
         try:
-            return await draft_one(claim.candidate, claim.person, deps, _Memory(claim, self._writer), claim.thread)
+            return await draft_one(
+                claim.candidate, claim.person, deps, _Memory(claim, self._writer), claim.thread, claim.staged
+            )
         except NotYet:
             return None
         except Exception as error:  # noqa: BLE001  (one candidate's bug must not stop the others)

@@ -12,7 +12,7 @@ from draftctl.canon import Canon
 from draftctl.chainset import engine_is, text_problems
 from draftctl.classifier_file import RULES, ClassifyFile, ExampleFile, RuleFile, TakeFile, plain
 from draftctl.errors import FileProblems, Problem
-from draftctl.models import Candidate, canonical_json, sha256_text
+from draftctl.models import Candidate, canonical_json, is_known, sha256_text
 from draftctl.phrases import PLACE, first_phrase, has_phrase, take
 from draftctl.vocab import Vocab
 from draftctl.workflow import MatchSet, Workflow, read_context, read_step
@@ -44,7 +44,7 @@ class Situation:
             unanswered=candidate.unanswered or candidate.inbound[-1:],
             was=was,
             replies=sum(1 for message in candidate.messages if message.role == "quinn"),
-            atoms=frozenset(atoms),
+            atoms=frozenset(name for name, value in atoms.items() if is_known(value)),
         )
 
 

@@ -87,6 +87,11 @@ class Candidate:
         }
 
 
+def is_known(value: Any) -> bool:
+    """Say whether an atom says so: it is there, and is not a no."""
+    return str("" if value is None else value).strip().casefold() not in ("", "false", "no", "0", "none")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptPart:
     """One message of a prompt, as it is sent. `pieces` are what the content is put together from; each is stored once.
@@ -201,6 +206,7 @@ class Staged:
     state: str | None = None
     template_key: str | None = None
     next_state: str | None = None
+    mode: Mode | None = None
     atoms: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -256,7 +262,7 @@ class Result:
     note_key: str | None = None  # of the note that was chosen; the candidate may name it otherwise
     read: frozenset[str] = frozenset()  # the workspace paths of what the bundle was read from
     suppress_person: bool = False
-    staged: Staged = field(default_factory=Staged)
+    staged: Staged | None = None
     mode: Mode = "review"
     engine_served: str | None = None
     fingerprint: str | None = None

@@ -6,10 +6,12 @@ gates on the body. There is no way from a failure to a text.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from draftctl.canon import NOTES, SAFETY, Canon, Note
 from draftctl.chain import ChainDeps, run_chain
 from draftctl.chainset import ChainSet, engine_matches
+from draftctl.classifier import TRUSTED
 from draftctl.context import Context, gather
 from draftctl.engine_id import TEMPLATE
 from draftctl.engines.absent import AbsentEngine
@@ -30,10 +32,12 @@ from draftctl.models import (
     Person,
     PromptPart,
     Result,
+    Staged,
     Step,
     Thread,
     WorkflowRef,
     bundle_hash,
+    is_known,
     prompt_hash,
 )
 from draftctl.rendering import RENDERER_VERSION, Facts, MissingAtom, Prompts, render_note, unfilled
@@ -124,10 +128,15 @@ class Deps:
 
 
 async def draft_one(
-    candidate: Candidate, person: Person, deps: Deps, memory: Memory | None = None, thread: Thread | None = None
+    candidate: Candidate,
+    person: Person,
+    deps: Deps,
+    memory: Memory | None = None,
+    thread: Thread | None = None,
+    staged: Staged | None = None,
 ) -> Result:
-    """Decide about one candidate. Raises nothing that an engine or a gate may do; bugs pass through."""
-    memory, thread = memory or NoMemory(), thread or Thread()
+    """Decide about one candidate; `staged` is what an earlier run's stages filled in. Raises nothing that an engine or a gate may do; bugs pass through."""
+    memory, thread, staged = memory or NoMemory(), thread or Thread(), staged or Staged()
     hits = inbound_hits(candidate, person, deps.gates, deps.canon)
     if hits:
         return stopped(candidate, hits, person)
@@ -136,9 +145,9 @@ async def draft_one(
     stop = _why_not(candidate, person, thread)
     if stop is not None:
         return replace(result, outcome=stop)
-    filled = Filled(candidate=candidate)
+    filled = Filled(candidate=candidate, mode=staged.mode)
     if deps.stages is not None:
-        filled = await fill(candidate, thread, deps.stages, memory)
+        filled = await fill(without_staged(candidate, staged), thread, deps.stages, memory)
     result = _with_stages(result, filled, deps)
     if filled.held is not None:
         return replace(result, outcome=filled.held)
@@ -147,11 +156,39 @@ async def draft_one(
         return replace(result, outcome=note)
     result = replace(result, note_key=note.key)
     around = Around(
-        inbound=candidate.inbound, sent=thread.sent, drafted=thread.drafted, atoms=filled.candidate.usable_atoms
+        inbound=candidate.inbound,
+        sent=thread.sent,
+        drafted=thread.drafted,
+        atoms=vouched(filled.candidate, filled.staged if deps.stages is not None else staged),
     )
     if deps.chains is not None:
         return await _chain(result, note, deps, deps.chains, memory, around)
     return await _template(result, note, deps, around)
+
+
+def _before(deps: Deps) -> int:
+    """Return how many steps stand before a draft's: the classifier's, asked or not, so that a step's number stays its own."""
+    classifier = deps.stages.classifier if deps.stages is not None else None
+    return len(classifier.workflow.steps) if classifier is not None and classifier.workflow is not None else 0
+
+
+def without_staged(candidate: Candidate, staged: Staged) -> Candidate:
+    """Return a candidate as it came, or as a person set it: what our own stages filled in is filled in anew."""
+    return replace(
+        candidate,
+        archetype=None if staged.archetype is not None else candidate.archetype,
+        state=None if staged.state is not None else candidate.state,
+        template_key=None if staged.template_key is not None else candidate.template_key,
+        atoms={name: value for name, value in candidate.atoms.items() if name not in staged.atoms},
+    )
+
+
+def vouched(candidate: Candidate, staged: Staged) -> dict[str, Any]:
+    """Return the atoms that a promise may rest on: what somebody wrote of themselves counts only once they are screened."""
+    atoms = candidate.usable_atoms
+    if any(is_known(atoms.get(name)) for name in TRUSTED):
+        return atoms
+    return {name: value for name, value in atoms.items() if name not in staged.atoms}
 
 
 def _with_stages(result: Result, filled: Filled, deps: Deps) -> Result:
@@ -164,7 +201,7 @@ def _with_stages(result: Result, filled: Filled, deps: Deps) -> Result:
     return replace(
         result,
         candidate=filled.candidate,
-        staged=filled.staged,
+        staged=filled.staged if deps.stages is not None else None,
         mode=mode,
         findings=tuple(findings),
         steps=filled.steps,
@@ -214,7 +251,7 @@ async def _chain(result: Result, note: Note, deps: Deps, setup: Chains, memory: 
         extra_tokens=setup.manifest.special_tokens,
         notes=setup.notes,
         body_hits=lambda body, names: body_hits(body, deps.canon, _named(deps.gates, names), around),
-        asked_before=max((step.n for step in result.steps), default=0),
+        asked_before=_before(deps),
     )
     done = await run_chain(candidate, workflow, context, chain_deps, memory)
     passed = Finding(kind="gate", outcome="pass", detail=f"body {RULESET}")
@@ -303,7 +340,7 @@ async def _ask(result: Result, note: Note, text: str, deps: Deps, around: Around
     except EngineRefused as error:
         return replace(result, outcome=Held(reason=error.reason, detail=error.message), answered=True)
     step = Step(
-        n=max((step.n for step in result.steps), default=0) + 1,
+        n=_before(deps) + 1,
         verb="draft",
         name="draft",
         attempt=1,

@@ -27,14 +27,17 @@ def inbound_hits(candidate: Candidate, person: Person, gates: Sequence[Gate], ca
     hits = [hit for gate in gates if "inbound" in gate.sides for hit in _gate_hits(gate, own)]
     hits += _owner_hits(own, canon)
     if candidate.prior:
-        # Earlier lines of the thread were looked at when they came, and an alert stays with the person. What else stopped there, and
-        # has not been answered since, must not be answered by the way now.
+        # What stopped in an earlier line and has not been answered since must not be answered by the way now; of an alert the person
+        # bears the flag, unless it came in this very batch.
         left = replace(
             own,
             messages=tuple(m for m in candidate.messages if m.role == "prospect" and m.text in candidate.unanswered),
         )
         hits += [
-            h for gate in gates if "inbound" in gate.sides and not gate.raises_alert for h in _gate_hits(gate, left)
+            h
+            for gate in gates
+            if "inbound" in gate.sides and not (gate.raises_alert and person.flagged)
+            for h in _gate_hits(gate, left)
         ]
         hits += _owner_hits(left, canon)
     # A STOP of somebody who is suppressed is settled already; what else they wrote may still need a person.

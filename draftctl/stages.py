@@ -14,7 +14,7 @@ from draftctl.classifier import CLASSIFY, KINDS, TRUSTED, Classifier, Situation
 from draftctl.context import Context
 from draftctl.decisions import DECISIONS, Decisions, spell_cell
 from draftctl.memory import Memory
-from draftctl.models import Candidate, Finding, Held, Mode, Staged, Step, Thread
+from draftctl.models import Candidate, Finding, Held, Mode, Staged, Step, Thread, is_known
 from draftctl.routing import Cell
 from draftctl.vocab import VOCAB
 
@@ -176,7 +176,7 @@ def _decide(filled: Filled, stages: Stages) -> Filled:
         return replace(filled, held=stages.wrong["decisions"])
     if stages.decisions is None:
         return replace(filled, held=Held(reason="unclassified", detail="there is no workflows/decisions.yaml"))
-    known = frozenset(name for name, value in candidate.usable_atoms.items() if value is not False)
+    known = frozenset(name for name, value in candidate.usable_atoms.items() if is_known(value))
     cell = Cell(archetype=candidate.archetype, state=candidate.state, atoms=known)
     choice = stages.decisions.choose(cell)
     if choice.winner is None:
@@ -195,7 +195,9 @@ def _decide(filled: Filled, stages: Stages) -> Filled:
     return replace(
         filled,
         candidate=replace(candidate, template_key=decision.template_key),
-        staged=replace(filled.staged, template_key=decision.template_key, next_state=decision.next_state),
+        staged=replace(
+            filled.staged, template_key=decision.template_key, next_state=decision.next_state, mode=decision.mode
+        ),
         mode=decision.mode,
         findings=(*filled.findings, finding),
         read=filled.read | {DECISIONS, VOCAB},

@@ -6,6 +6,7 @@ A fact about screening counts only when it comes from a person or from upstream;
 from collections.abc import Iterable
 
 from draftctl.gates.base import NOTHING, Around, Gate, Side, rule, run_rules
+from draftctl.models import is_known
 
 VERIFIED = ("screened", "verified", "references")
 TIME = ("time", "day", "date", "slot", "appointment")
@@ -70,9 +71,7 @@ def _check(text: str, _side: Side, around: Around = NOTHING, /) -> str | None:
 
 
 def _known(around: Around, names: Iterable[str]) -> bool:
-    """Say whether an atom says so: one that is there and is not a no."""
-    atoms = around.atoms or {}
-    return any(str(atoms.get(name, "")).strip().casefold() not in ("", "false", "no", "0", "none") for name in names)
+    return any(is_known((around.atoms or {}).get(name)) for name in names)
 
 
 GATE = Gate(

@@ -124,7 +124,7 @@ def _erase_candidate(connection: sqlite3.Connection, id_: str, now: str) -> None
     row = connection.execute("SELECT id, thread_id, person_id FROM candidates WHERE id = ?", (id_,)).fetchone()
     payload = canonical_json({**dict(row), **_PAYLOAD})
     connection.execute(
-        "UPDATE candidates SET payload = ?, digest_key = NULL, erased_at = ?, hold_detail = NULL, redraft_note = NULL, history = NULL, found = NULL, fence = fence + 1, "
+        "UPDATE candidates SET payload = ?, digest_key = NULL, erased_at = ?, hold_detail = NULL, redraft_note = NULL, history = NULL, found = NULL, staged = NULL, fence = fence + 1, "
         "status = CASE status WHEN 'sent' THEN 'sent' ELSE 'rejected' END, hold_reason = NULL, reopen = NULL, updated_at = ? WHERE id = ?",
         (payload, now, now, id_),
     )

@@ -7,7 +7,7 @@ nothing.
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from draftctl.models import (
     Candidate,
     Person,
     Redraft,
+    Staged,
     Thread,
     canonical_json,
     sha256_text,
@@ -35,7 +36,7 @@ LEASE_S = 600
 class Claim:
     """Our right to decide about one candidate, until the lease ends: the candidate, its person, its thread, and the fence.
 
-    `recalled` is what its chain was answered in a run that did not get to the end, `found` the atoms that were found before.
+    `recalled` is what its chain was answered in a run that did not get to the end, `staged` what our own stages filled in then.
     """
 
     candidate: Candidate
@@ -43,7 +44,7 @@ class Claim:
     fence: int
     thread: Thread = field(default_factory=Thread)
     recalled: Recalled = field(default_factory=dict)
-    found: Mapping[str, Any] = field(default_factory=dict)
+    staged: Staged = field(default_factory=Staged)
 
 
 def add_candidate(connection: sqlite3.Connection, line: Accepted, run_id: str) -> str:
@@ -135,7 +136,7 @@ def _claim_of(connection: sqlite3.Connection, row: sqlite3.Row) -> Claim:
         person=person(connection, row["person_id"]),
         fence=row["fence"],
         recalled=recalled,
-        found=json.loads(row["found"] or "{}"),
+        staged=Staged(**json.loads(row["staged"] or "{}")),
         thread=threads.facts(connection, row, candidate.messages, thread),
     )
 

@@ -3,12 +3,15 @@
 import json
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
 
 from draftctl.corrections import clean
 from draftctl.errors import UsageError
 from draftctl.gates import opt_out
 from draftctl.inbox import candidate_from_payload
 from draftctl.models import Candidate, Finding, Person, Staged, Thread, canonical_json, sha256_text
+from draftctl.runner import without_staged
 from draftctl.store import audit, leases_of_review, threads
 from draftctl.store.corrections import MAX_NOTE_CHARS
 from draftctl.store.db import utc_now
@@ -16,7 +19,15 @@ from draftctl.store.decisions import decide
 from draftctl.store.persons import SAME, person, reopen_person
 from draftctl.store.standing import find_candidate, leaving, newest_draft, refuse_erased, void
 
-_UNSET = ("unclassified", "no_decision", "ambiguous_decision", "missing_note", "missing_atom", "over_length")
+_UNSET = (
+    "unclassified",
+    "mode_hold",
+    "no_decision",
+    "ambiguous_decision",
+    "missing_note",
+    "missing_atom",
+    "over_length",
+)
 
 
 def person_meant(connection: sqlite3.Connection, word: str) -> str:
@@ -28,10 +39,17 @@ def person_meant(connection: sqlite3.Connection, word: str) -> str:
 
 
 def situation(connection: sqlite3.Connection, word: str) -> tuple[sqlite3.Row, Candidate, Person, Thread]:
-    """Return a candidate as it came in, with what was written before, its person, and its thread."""
+    """Return a candidate as it came in or a person set it, with what was written before, its person, and its thread."""
     row = find_candidate(connection, word)
     refuse_erased(row)
-    candidate = candidate_from_payload(row["payload"], threads.encoded(threads.before(connection, row)))
+    history = threads.encoded(threads.before(connection, row))
+    candidate = replace(
+        candidate_from_payload(row["payload"], history, row["found"]),
+        archetype=row["archetype"],
+        state=row["state"],
+        template_key=row["template_key"],
+    )
+    candidate = without_staged(candidate, Staged(**json.loads(row["staged"] or "{}")))
     known = threads.facts(connection, row, candidate.messages, threads.lines(connection, row["thread_id"]))
     return row, candidate, person(connection, row["person_id"]), known
 
@@ -41,20 +59,32 @@ def classify(
 ) -> str:
     """Set what a candidate came without (None leaves it), and put it back into the queue; return its id.
 
+    Without `findings` a person has set it, and no later run sets it otherwise; with them our own stages have, and a later run does it anew.
     Raises UsageError when it has a draft already.
     """
     row = find_candidate(connection, word)
     if row["status"] not in ("waiting", "held"):
         raise UsageError(f"{row['id']} is {row['status']} already.", hint="`draftctl requeue ID` puts it back first.")
     reopened = row["status"] == "held" and row["hold_reason"] in _UNSET
-    found = canonical_json({**json.loads(row["found"] or "{}"), **staged.atoms}) if staged.atoms else row["found"]
+    given = {"archetype": staged.archetype, "state": staged.state, "template_key": staged.template_key}
+    before: dict[str, Any] = json.loads(row["staged"] or "{}")
+    left = asdict(staged) if findings else {k: v for k, v in before.items() if not given.get(k)}
+    if not findings:
+        left["atoms"] = {k: v for k, v in (left.get("atoms") or {}).items() if k not in staged.atoms}
+        if staged.template_key:  # what the old note would have led to and how it may leave is the old note's
+            left = {k: v for k, v in left.items() if k not in ("next_state", "mode")}
+    left = {k: v for k, v in left.items() if v}
+    found = {**json.loads(row["found"] or "{}"), **staged.atoms}
+    next_state = staged.next_state if staged.template_key else row["next_state"]
     connection.execute(
         "UPDATE candidates SET archetype = coalesce(?, archetype), state = coalesce(?, state), template_key = coalesce(?, template_key), "
-        "next_state = coalesce(?, next_state), found = ?, "
+        "next_state = ?, found = ?, staged = ?, "
         "status = CASE WHEN ? THEN 'waiting' ELSE status END, hold_reason = CASE WHEN ? THEN NULL ELSE hold_reason END, updated_at = ? WHERE seq = ?",
-        (staged.archetype, staged.state, staged.template_key, staged.next_state, found, reopened, reopened, utc_now(), row["seq"]),
+        (
+            staged.archetype, staged.state, staged.template_key, next_state, canonical_json(found) if found else None,
+            canonical_json(left) if left else None, reopened, reopened, utc_now(), row["seq"],
+        ),
     )  # fmt: skip
-    given = {"archetype": staged.archetype, "state": staged.state, "template_key": staged.template_key}
     said = " ".join(f"{name}={value}" for name, value in given.items() if value)
     atoms = f"atoms {', '.join(sorted(staged.atoms))}" if staged.atoms else ""
     by_hand = Finding(kind="classify", outcome="set", detail=" ".join(p for p in (said, atoms, f"by {by}") if p))

@@ -1,8 +1,9 @@
 """What a run decided about a candidate, recorded whole: the draft, its steps, decisions, alerts, and the trail."""
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from draftctl.gates import RULESET
 from draftctl.gates.duplicate import DRAFTED
@@ -57,14 +58,14 @@ def finish(connection: sqlite3.Connection, claim: Claim, result: Result, provena
     outcome = _checked_again(connection, claim, result, thread)
     changed = connection.execute(
         "UPDATE candidates SET status = ?, hold_reason = ?, hold_detail = ?, reopen = ?, reopen_key = ?, attempts = attempts + ?, "
-        "owner = NULL, updated_at = ?, redraft_note = CASE WHEN ? THEN NULL ELSE redraft_note END, archetype = coalesce(archetype, ?), "
-        "state = coalesce(state, ?), template_key = coalesce(template_key, ?), next_state = coalesce(?, next_state), found = coalesce(?, found) "
+        "owner = NULL, updated_at = ?, redraft_note = CASE WHEN ? THEN NULL ELSE redraft_note END, archetype = ?, "
+        "state = ?, template_key = ?, next_state = ?, found = ?, staged = ? "
         "WHERE id = ? AND fence = ? AND status = 'drafting'",
         (
             *_status(outcome, provenance),
             now,
             isinstance(outcome, Drafted),
-            *_staged(claim, result),
+            *_columns(connection, claim, result),
             candidate.id,
             claim.fence,
         ),
@@ -121,12 +122,23 @@ def _status(
     return "held", outcome.reason, outcome.detail, kind.reopen, provenance.reopen_key, int(kind.costs_attempt)
 
 
-def _staged(claim: Claim, result: Result) -> tuple[str | None, ...]:
-    """Return what the stages filled in, as the candidate's columns."""
-    staged = result.staged
-    atoms = {**staged.atoms, **{name: value for name, value in claim.found.items() if name not in staged.atoms}}
-    found = canonical_json(atoms) if staged.atoms else None
-    return staged.archetype, staged.state, staged.template_key, staged.next_state, found
+def _columns(connection: sqlite3.Connection, claim: Claim, result: Result) -> tuple[str | None, ...]:
+    """Return what is known of a candidate now, as its columns: what it came with or a person set, and what the stages filled in."""
+    names = ("archetype", "state", "template_key", "next_state", "found", "staged")
+    row = connection.execute(
+        f"SELECT {', '.join(names)} FROM candidates WHERE id = ?", (claim.candidate.id,)
+    ).fetchone()
+    staged, before = result.staged, claim.staged
+    if staged is None:
+        return tuple(row)
+    given = {name: None if getattr(before, name) is not None else row[name] for name in names[:4]}
+    atoms = {name: value for name, value in json.loads(row["found"] or "{}").items() if name not in before.atoms}
+    kept = {name: value for name, value in asdict(staged).items() if value}
+    return (
+        *(getattr(staged, name) or given[name] for name in names[:4]),
+        canonical_json({**staged.atoms, **atoms}) if staged.atoms or atoms else None,
+        canonical_json(kept) if kept else None,
+    )
 
 
 def _checked_again(
