@@ -182,7 +182,7 @@ class Dispatcher:
         value = candidate_from_payload(candidate["payload"], candidate["history"], candidate["found"])
         lines = threads.lines(self._connection, candidate["thread_id"])
         thread = threads.facts(self._connection, candidate, value.messages, lines)
-        if thread.presses:
+        if thread.presses and row["correction_id"] is None:  # a person who writes once more has seen the thread
             return "follow_up_limit"
         # A person's own words may be in any language, and may promise what that person knows.
         own = row["body"] != draft["body"]
@@ -273,6 +273,9 @@ class Dispatcher:
 def end(connection: sqlite3.Connection, row: sqlite3.Row, done: Delivery, *, by: str = "draftctl") -> None:
     """Record that a text has arrived, and where that leaves its thread."""
     with transaction(connection):
+        status = connection.execute("SELECT status FROM outbox WHERE id = ?", (row["id"],)).fetchone()["status"]
+        if status == "sent":
+            return
         candidate = find_candidate(connection, row["candidate_id"])
         erased = candidate["erased_at"] is not None
         connection.execute(
@@ -288,10 +291,12 @@ def end(connection: sqlite3.Connection, row: sqlite3.Row, done: Delivery, *, by:
 
 
 def put_back(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
-    """Let a text that never arrived go out again, under its own key."""
-    connection.execute(
-        "UPDATE outbox SET status = 'pending', intent = NULL, updated_at = ? WHERE id = ?", (utc_now(), row["id"])
-    )
+    """Let a text that never arrived go out again, under its own key; one that was settled otherwise meanwhile stays so."""
+    if not connection.execute(
+        "UPDATE outbox SET status = 'pending', intent = NULL, updated_at = ? WHERE id = ? AND status IN ('sending', 'unknown')",
+        (utc_now(), row["id"]),
+    ).rowcount:
+        return
     connection.execute(
         "UPDATE candidates SET status = 'approved', hold_reason = NULL, hold_detail = NULL, updated_at = ? "
         "WHERE id = ? AND status = 'held' AND hold_reason = 'dispatch_unknown'",

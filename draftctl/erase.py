@@ -10,7 +10,7 @@ from draftctl.errors import FileProblems, UsageError
 from draftctl.failpoints import reach
 from draftctl.manifest import Manifest, parse_manifest
 from draftctl.store import audit, erasure
-from draftctl.store.backup import made_before
+from draftctl.store.backup import made_since
 from draftctl.store.db import transaction
 from draftctl.store.erasure import Erased
 from draftctl.store.export_rows import flagged_persons
@@ -88,7 +88,7 @@ def _result(connection: sqlite3.Connection, done: Erased, manifests: Mapping[str
         "rejects": done.rejects,
         "exports": exports,
         "builds": builds_of({export["dataset_id"] for export in exports}, manifests),
-        "backups": made_before(connection) if done.candidates else [],
+        "backups": made_since(connection, done.first_at) if done.first_at else [],
     }
 
 

@@ -111,9 +111,10 @@ class Deps:
 
     def without_engines(self, why: str) -> "Deps":
         """Return the same with every build given up; the notes need none."""
-        engine = self.engine if self.engine.id == TEMPLATE else AbsentEngine(self.engine.id, why)
+        engine: Engine = AbsentEngine(self.engine.id, why)
         stages = self.stages
         if stages is not None and stages.asking is not None:
+            engine = self.engine if self.engine.id == TEMPLATE else engine
             asked = AbsentEngine(stages.asking.deps.engine.id, why)
             asking = replace(stages.asking, deps=replace(stages.asking.deps, engine=asked))
             stages = replace(stages, asking=asking)

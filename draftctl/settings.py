@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field
 
+from draftctl.addresses import is_near
 from draftctl.errors import UsageError
 from draftctl.models import Mode
 from draftctl.pacing import QuietHours, parse_quiet_hours
@@ -162,18 +164,33 @@ class Dispatch(Strict):
     max_per_person_day: Count = 20
 
 
+def _told_url(value: Any) -> str | None:
+    """Check a URL that ids are posted to: plain HTTP stays on this machine and in private networks."""
+    if value is None:
+        return None
+    parts = urlsplit(str(value))
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("expected an http or https URL")
+    if parts.scheme == "http" and not is_near(parts.hostname):
+        raise ValueError("plain http would tell who it is about in the clear; use https, or a private address")
+    return str(value)
+
+
+Told = Annotated[str | None, BeforeValidator(_told_url)]
+
+
 class Notify(Strict):
     """Who hears that a run failed or stays away: a command (it gets the sentence on stdin), a URL (it gets it by POST); after how long (seconds)."""
 
     command: str | None = None
-    url: str | None = None
+    url: Told = None
     after: Annotated[Duration, Field(ge=60)] = 3600
 
 
 class Alerts(Strict):
     """Who hears of an alert beside the line on stderr: a URL, which gets ids and the gate's name by POST, never a text."""
 
-    webhook: str | None = None
+    webhook: Told = None
 
 
 class Heartbeat(Strict):

@@ -81,7 +81,7 @@ exports.sft exports.dpo exports.kto exports.llamafactory exports.axolotl exports
 exports.configs
 exports.base models holds redaction split wording
 engine_id
-errors store.schema failpoints quiet_log
+errors store.schema failpoints quiet_log addresses
 __init__ cli engines store gpu outlets
 """
 PURE = [
@@ -100,6 +100,7 @@ PURE = [
     "chainset",
     "routing",
     "context",
+    "addresses",
     "answers",
     "classifier",
     "classifier_file",

@@ -1,4 +1,4 @@
-"""What builds the adapter for an engine id: template, a server that is named, a droplet, or one that is not there."""
+"""What builds the adapters: for an engine id (template, a server, a droplet, one that is not there), and for where texts go."""
 
 from typing import TYPE_CHECKING
 
@@ -62,7 +62,7 @@ def make_outlet(settings: "Settings", to: str | None) -> "Outlet":
     from pathlib import Path
     from urllib.parse import urlsplit
 
-    from draftctl.engines.endpoints import is_near
+    from draftctl.addresses import is_near
 
     where = to or settings.values.dispatch.to
     if not where:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from draftctl.cli.context import narrate
+from draftctl.errors import DraftctlError
 
 if TYPE_CHECKING:
     from draftctl.service import RunOptions
@@ -43,7 +44,10 @@ def _served(settings: "Settings", options: "RunOptions", engine: str) -> str | N
     from draftctl.workspace import take_snapshot
 
     snapshot = take_snapshot(settings.root, working_tree=options.allow_dirty)
-    return classifying_build(snapshot.files, load_canon(snapshot), engine)
+    try:
+        return classifying_build(snapshot.files, load_canon(snapshot), engine)
+    except DraftctlError:
+        return None  # the run itself says what is wrong; a droplet that is up is looked after all the same
 
 
 @contextmanager

@@ -55,16 +55,21 @@ def run(
     taken = take(ctx, source) if source else None  # first: what came on stdin is not there to be read again
     settings = settings_of(ctx)
     with _noticed(settings), beating(settings.values.heartbeat.run or settings.values.heartbeat.draft):
-        where = to or settings.values.dispatch.to
-        if where is not None:
+        somewhere = bool(to or settings.values.dispatch.to)
+        if somewhere:
             make_outlet(settings, to).close()  # a place that is none is said before anything is done
         # What people approved leaves first: a run that rents a GPU may stay for hours, and the lines after it only get here.
-        before, trouble = _send(ctx, where)
+        before, trouble = _send(ctx, to) if somewhere else (None, None)
         options = run_options(
             ctx, engine=engine, limit=limit, in_flight=max_in_flight, dirty=allow_dirty, all_stages=True
         )
-        drafted = draft_all(ctx, options, taken, gpu=gpu == "auto", as_json=as_json)
-        after, trouble = _send(ctx, where) if not trouble else (None, trouble)
+        try:
+            drafted = draft_all(ctx, options, taken, gpu=gpu == "auto", as_json=as_json)
+        except typer.Exit:
+            if trouble is not None:  # a receiver that takes nothing is worse than another run at work
+                raise trouble from None
+            raise
+        after, trouble = _send(ctx, to) if somewhere and not trouble else (None, trouble)
         sent = _together(before, after)
         for note in drafted.notes:
             narrate(f"draftctl: {note}")
@@ -79,8 +84,6 @@ def _send(ctx: typer.Context, to: str | None) -> "tuple[DispatchCount | None, Dr
     """Send what may leave, if anything says where to; return what became of it, and the trouble there was."""
     from draftctl.dispatch import trouble
 
-    if to is None:
-        return None, None
     try:
         count = send(ctx, to)
     except LockHeld:

@@ -125,6 +125,7 @@ def reconcile(
     Example: draftctl reconcile m-012 --arrived --by Ana
     """
     from draftctl.dispatch import settle_by_hand
+    from draftctl.store.db import run_lock
 
     if candidate is None:
         if arrived or lost:
@@ -136,7 +137,8 @@ def reconcile(
         return
     if arrived == lost:
         raise UsageError("Say what you saw: --arrived or --lost.")
-    with database(ctx) as connection:
+    settings = settings_of(ctx)
+    with database(ctx) as connection, run_lock(settings.database, "draftctl reconcile", suffix="dispatch.lock"):
         done = settle_by_hand(connection, candidate, arrived=arrived, by=author(by))
     said = "has arrived" if arrived else "goes out again with the next dispatch"
     emit({"candidate_id": done, "settled": "arrived" if arrived else "lost"}, as_json=as_json, text=f"{done} {said}.")

@@ -3,16 +3,12 @@
 Plain HTTP leaves the machine for private addresses only; a name is never looked up, so a listed name needs https.
 """
 
-import ipaddress
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from draftctl.addresses import is_near
 from draftctl.errors import UsageError
 
-_PRIVATE = tuple(
-    ipaddress.ip_network(net)
-    for net in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
-)
 _WHERE = "GPU_INFERENCE_URL (or inference.url in draftctl.yaml)"
 
 
@@ -66,16 +62,3 @@ def _endpoint(text: str, allowed_hosts: Sequence[str]) -> str:
     shown = f"[{host}]" if ":" in host else host
     path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
     return f"{parts.scheme}://{shown}{f':{port}' if port else ''}{path}"
-
-
-def is_near(host: str) -> bool:
-    """Say whether a host is this machine or has a private address."""
-    if host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped or address
-    return any(address in net for net in _PRIVATE if net.version == address.version)

@@ -11,7 +11,8 @@ _NO_WORD = re.compile(r"[\W_]+")
 
 def _words(text: str) -> str:
     """Return a text's words alone: case, width, accents, punctuation and signs make no other text of it."""
-    return _NO_WORD.sub(" ", fold(text)).strip()
+    plain = fold(text)
+    return _NO_WORD.sub(" ", plain).strip() or plain  # signs alone are a text too
 
 
 def _check(text: str, _side: Side, around: Around = NOTHING, /) -> str | None:

@@ -47,9 +47,9 @@ def back_up(connection: sqlite3.Connection, folder: Path, *, keep: int) -> Backu
     return Backup(path=final, bytes=final.stat().st_size, rows=verdict.rows, head=verdict.head)
 
 
-def made_before(connection: sqlite3.Connection) -> list[str]:
-    """Return the backups that are still where they were made, oldest first; they keep what is erased from the database."""
-    rows = connection.execute("SELECT path FROM backups ORDER BY created_at").fetchall()
+def made_since(connection: sqlite3.Connection, since: str) -> list[str]:
+    """Return the backups that were made since a time and are still where they were made; they keep what is erased from the database."""
+    rows = connection.execute("SELECT path FROM backups WHERE created_at >= ? ORDER BY created_at", (since,)).fetchall()
     return [row["path"] for row in rows if Path(row["path"]).exists()]
 
 

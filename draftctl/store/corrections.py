@@ -110,7 +110,7 @@ def _take(
     late = _refuse(connection, draft, candidate, verdict, standing_row(connection, draft["id"]))
     body = {"approved": draft["body"], "edited": clean(verdict.body or ""), "rejected": None}[verdict.verdict]
     # What was sent before in this thread is not sent again, also in a person's own words; what they promise and in which tongue is theirs.
-    hits = body_hits(body, Around(sent=threads.sent(connection, candidate))) if body else []
+    hits = body_hits(body, Around(sent=threads.all_sent(connection, candidate))) if body else []
     stopped_by = f"gate:{hits[0][0]}" if hits else late
     row_id = _insert(connection, draft, candidate, verdict, body=body, stopped_by=stopped_by)
     few_shot.settle(connection, draft["id"], row_id if body and not hits else None)

@@ -28,6 +28,7 @@ class Erased:
     corrections: int = 0
     steps: int = 0
     rejects: int = 0
+    first_at: str = ""
     correction_ids: set[int] = field(default_factory=set)
 
 
@@ -66,6 +67,8 @@ def erase(
     """Erase the texts of candidates, in the caller's transaction; `sweep` then takes the prompts that nobody needs any more."""
     now = utc_now()
     for candidate_id in ids:
+        taken = connection.execute("SELECT ingested_at FROM candidates WHERE id = ?", (candidate_id,)).fetchone()
+        done.first_at = min(done.first_at or taken["ingested_at"], taken["ingested_at"])
         for draft in connection.execute("SELECT id FROM drafts WHERE candidate_id = ?", (candidate_id,)).fetchall():
             few_shot.settle(connection, draft["id"], None)
         corrections = connection.execute(

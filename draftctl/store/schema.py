@@ -314,14 +314,15 @@ CREATE TABLE threads (
 
 CREATE TRIGGER outbox_only_passed BEFORE INSERT ON outbox WHEN NOT EXISTS (
     SELECT 1 FROM prospect_corrections k WHERE k.id = NEW.correction_id AND k.draft_id = NEW.draft_id
-    AND k.verdict IN ('approved', 'edited') AND k.stopped_by IS NULL AND k.body = NEW.body)
+    AND k.verdict IN ('approved', 'edited') AND k.stopped_by IS NULL AND k.body = NEW.body
+    AND k.candidate_id = NEW.candidate_id AND k.thread_id = NEW.thread_id)
   AND NOT (NEW.correction_id IS NULL AND EXISTS (
-    SELECT 1 FROM drafts d WHERE d.id = NEW.draft_id AND d.candidate_id = NEW.candidate_id AND d.status = 'drafted'
+    SELECT 1 FROM drafts d WHERE d.id = NEW.draft_id AND d.candidate_id = NEW.candidate_id AND d.thread_id = NEW.thread_id AND d.status = 'drafted'
     AND d.mode = 'auto' AND d.gates IS NOT NULL AND d.body = NEW.body))
   BEGIN SELECT RAISE(ABORT, 'only a text that is past every gate may be sent'); END;
 CREATE TRIGGER outbox_text_stays BEFORE UPDATE ON outbox WHEN (NEW.body IS NOT OLD.body AND NEW.body <> '[erased]')
   OR NEW.id IS NOT OLD.id OR NEW.draft_id IS NOT OLD.draft_id OR NEW.candidate_id IS NOT OLD.candidate_id
-  OR NEW.correction_id IS NOT OLD.correction_id OR (OLD.status IN ('sent', 'unknown') AND NEW.status = 'void')
+  OR NEW.thread_id IS NOT OLD.thread_id OR NEW.correction_id IS NOT OLD.correction_id OR (OLD.status = 'unknown' AND NEW.status = 'void') OR (OLD.status = 'sent' AND NEW.status <> 'sent')
   BEGIN SELECT RAISE(ABORT, 'what may be sent is never changed'); END;
 """
 

@@ -38,7 +38,7 @@ def story(connection: sqlite3.Connection, word: str) -> Story:
     outbox = connection.execute(
         "SELECT * FROM outbox WHERE candidate_id = ? ORDER BY status = 'void', seq DESC LIMIT 1", (candidate["id"],)
     ).fetchone()
-    reason, on_body = candidate["hold_reason"], candidate["reopen"] == "change"
+    reason, on_body = candidate["hold_reason"], candidate["reopen"] in ("change", "next_run")
     return Story(
         candidate=candidate,
         inbound=last_inbound(candidate["payload"]),

@@ -103,8 +103,10 @@ def _lines(connection: sqlite3.Connection, thread_id: str) -> list[sqlite3.Row]:
     return ordered
 
 
-def _messages(payload: str) -> list[Message]:
-    return [Message(**message) for message in json.loads(payload)["messages"]]
+def _messages(text: str | None) -> list[Message]:
+    """Return the messages of a payload, or of a history."""
+    value = json.loads(text or "[]")
+    return [Message(**message) for message in (value["messages"] if isinstance(value, dict) else value)]
 
 
 def _new(messages: list[Message], thread: list[Message]) -> list[Message]:
@@ -163,6 +165,12 @@ def sent(connection: sqlite3.Connection, row: sqlite3.Row) -> tuple[str, ...]:
         (row["thread_id"], row["id"], MAX_LINES),
     )
     return tuple(other["body"] for other in rows)
+
+
+def all_sent(connection: sqlite3.Connection, row: sqlite3.Row) -> tuple[str, ...]:
+    """Return every text of ours that stands in a candidate's thread, by its own account and by ours."""
+    ours = [m.text for m in (*_messages(row["history"]), *_messages(row["payload"])) if m.role == "quinn"]
+    return (*ours, *sent(connection, row))
 
 
 def drafted(connection: sqlite3.Connection, row: sqlite3.Row) -> tuple[str, ...]:
