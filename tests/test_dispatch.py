@@ -150,7 +150,7 @@ def test_only_a_text_that_passed_can_stand_in_the_outbox(workspace: Workspace) -
 def test_what_waits_to_be_sent_is_never_changed(workspace: Workspace) -> None:
     approved(workspace, line("a"))
     connection = open_database(workspace.database)
-    for change in ("body = 'other'", "id = 'x'", "candidate_id = 'z'"):
+    for change in ("body = 'other'", "id = 'x'", "candidate_id = 'z'", "thread_id = 'z'"):
         with pytest.raises(sqlite3.IntegrityError, match="never changed"):
             connection.execute(f"UPDATE outbox SET {change}")
     connection.close()
@@ -208,6 +208,47 @@ def test_the_workspace_and_its_mode(workspace: Workspace) -> None:
     set_up(workspace, "mode: auto\n")
     workspace.ok("draft", "--batch", "-i", "-", stdin=line("a"))
     assert workspace.json("dispatch", "--to", "file:out.jsonl")["sent"] == 1
+
+
+def test_undo_does_not_release_what_a_person_holds_back(workspace: Workspace) -> None:
+    opt_in(workspace)
+    workspace.ok("draft", "--batch", "-i", "-", stdin=line("a", mode="auto"))
+    workspace.ok("correct", "a", "--verdict", "edited", "--body", "Hello there. Which day?")
+    workspace.ok("hold", "a", "--reason", "not now")
+    workspace.ok("correct", "a", "--undo")
+    assert workspace.json("dispatch", "--to", "file:out.jsonl") == GONE
+    assert workspace.json("show", "a")["candidate"]["hold_reason"] == "held_by_person"
+
+
+def test_who_is_forgotten_while_a_text_is_on_its_way_is_forgotten_all_the_same(workspace: Workspace) -> None:
+    approved(workspace, line("a", "zebrafish", person_id="p"))
+    body = workspace.one("SELECT body FROM drafts")
+    with Receiver(answers_questions=False) as receiver:
+        workspace.run("dispatch", DRAFTCTL_FAILPOINT="dispatch.after_intent", MACSYNC_URL=receiver.url)
+        workspace.ok("forget", "p", "--yes")
+        assert workspace.json("dispatch", MACSYNC_URL=receiver.url)["unknown"] == 1
+    assert body.encode() not in workspace.database.read_bytes()
+    assert workspace.json("audit", "verify")["ok"]
+
+
+def test_two_words_about_one_text_send_it_once(workspace: Workspace) -> None:
+    approved(workspace, line("a"))
+    with Receiver(lambda n: ["500 kept", "ok"][n]) as receiver:
+        workspace.ok("dispatch", MACSYNC_URL=receiver.url)
+        workspace.ok("reconcile", "a", "--arrived")
+        assert workspace.run("reconcile", "a", "--lost").returncode == 2
+        connection = open_database(workspace.database)
+        with pytest.raises(sqlite3.IntegrityError, match="never changed"):
+            connection.execute("UPDATE outbox SET status = 'pending'")
+        connection.close()
+        assert workspace.json("dispatch", MACSYNC_URL=receiver.url) == GONE
+
+
+def test_a_file_that_was_emptied_meanwhile_says_nothing(workspace: Workspace) -> None:
+    approved(workspace, line("a"))
+    workspace.run("dispatch", "--to", "file:out.jsonl", DRAFTCTL_FAILPOINT="dispatch.after_write")
+    (workspace.root / "out.jsonl").write_text("")  # the messages app has taken what was there
+    assert workspace.json("dispatch", "--to", "file:out.jsonl") == {**GONE, "unknown": 1}
 
 
 # -- pacing -----------------------------------------------------------------------------------------------------------------------------

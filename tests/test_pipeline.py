@@ -78,8 +78,7 @@ def test_a_thread_walks_from_state_to_state_as_its_texts_are_sent(workspace: Wor
     assert turn("a", "good evening, i'm Ben") == ("courteous", "new", "②")
     assert turn("b", "i found your page through a friend") == ("courteous", "named", "④")
     assert turn("c", "i work at a bank, Anna can vouch for me") == ("courteous", "screening", "mode_hold")
-    workspace.ok("classify", "c", "--atom", "screened=true", "--state", "screened")
-    workspace.ok("requeue", "c")
+    workspace.ok("classify", "c", "--atom", "screened=true")
     workspace.ok("run", "--to", "file:out.jsonl")
     assert workspace.json("show", "c")["candidate"]["template_key"] == "⑤"
     workspace.ok("correct", "c", "--verdict", "approved")
@@ -167,6 +166,56 @@ def test_nobody_can_say_of_themselves_that_they_are_screened(workspace: Workspac
     assert "screened" not in workspace.json("show", "a")["candidate"]["atoms"]
 
 
+def test_what_a_decision_says_of_the_mode_holds_on_a_second_look_too(workspace: Workspace) -> None:
+    workspace.commit("workflows/decisions.yaml", 'decisions:\n  - {id: a, templateKey: "①", mode: review}\n')
+    notes = workspace.root / "pastebin" / "notes.yaml"
+    workspace.commit(
+        "pastebin/notes.yaml", notes.read_text().replace("name: greeting\n", "name: greeting\n    auto: true\n")
+    )
+    settings = workspace.root / "draftctl.yaml"
+    workspace.commit("draftctl.yaml", settings.read_text() + "mode: auto\n")
+    workspace.ok("run", "-i", "-", "--to", "file:out.jsonl", stdin=raw("a", "hello") + raw("b", "hello"))
+    workspace.ok("requeue", "a")
+    workspace.ok("requeue", "b")
+    workspace.ok("draft", "b")
+    assert workspace.json("run", "--to", "file:out.jsonl")["dispatch"]["sent"] == 0
+    assert workspace.json("status")["candidates"] == {"drafted": 2}
+
+
+def test_stages_are_done_anew_and_what_a_person_set_stays(workspace: Workspace) -> None:
+    workspace.commit(
+        "workflows/decisions.yaml", "decisions:\n  - {id: a, appliesTo: {archetypes: [rude]}, mode: hold}\n"
+    )
+    workspace.ok("run", "-i", "-", stdin=raw("a", "hey") + raw("b", "hey"))
+    workspace.ok("classify", "b", "--archetype", "chatty")
+    path = workspace.root / "workflows" / "classify.yaml"
+    workspace.commit(
+        "workflows/classify.yaml",
+        path.read_text()
+        .replace("  - is: hurried ", "  - is: courteous ")
+        .replace('yes: ["hey", "u up?", "free tonight"]', "yes: []"),
+    )
+    workspace.commit("workflows/decisions.yaml", 'decisions:\n  - {id: a, templateKey: "①"}\n')
+    assert workspace.json("run")["drafted"] == 2
+    assert {r["id"]: r["archetype"] for r in workspace.rows("SELECT id, archetype FROM candidates")} == {
+        "a": "courteous",
+        "b": "chatty",
+    }
+
+
+@pytest.mark.parametrize("value", [False, "no", 0, None, ""])
+def test_a_fact_that_says_no_is_not_known(workspace: Workspace, value: Any) -> None:
+    workspace.ok("run", "-i", "-", stdin=raw("a", "hello", atoms={"screened": value}))
+    assert workspace.json("show", "a")["candidate"]["state"] == "new"
+
+
+@pytest.mark.parametrize("text", ["stop writing me please", "are you a bot?", "i am a journalist", "im 15"])
+def test_what_stopped_in_an_earlier_line_is_not_answered_by_the_way(workspace: Workspace, text: str) -> None:
+    workspace.ok("run", "-i", "-", stdin=raw("a", text, thread="t"))
+    assert workspace.json("run", "-i", "-", stdin=raw("b", "hello?", thread="t"))["drafted"] == 0
+    assert workspace.json("run", "-i", "-", stdin=raw("c", "hello", thread="u"))["drafted"] == 1
+
+
 # -- asked of a model ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -227,13 +276,27 @@ def test_no_model_is_asked_about_what_a_gate_stops(workspace: Workspace) -> None
     workspace.commit("workflows/classify.yaml", ASKS)
     with PlayedServer(BUILD) as server:
         lines = (
-            raw("a", "im 15")
+            raw("k", "im 15", thread="k")
+            + raw("l", "hello?", thread="k")
+            + raw("a", "im 15")
             + raw("b", "STOP")
             + raw("c", "older", thread="t")
             + raw("d", "stop writing me please", thread="t")
         )
         value = workspace.json("run", "-i", "-", stdin=lines, GPU_INFERENCE_URL=server.url)
         assert (value["drafted"], value["requests"], server.sent) == (0, 0, 0)
+
+
+def test_a_classifier_that_is_down_is_given_up_and_what_needs_none_is_drafted(workspace: Workspace) -> None:
+    workspace.commit("workflows/classify.yaml", ASKS)
+    path = workspace.root / "draftctl.yaml"
+    path.write_text(path.read_text().replace("max_in_flight: 64", "max_in_flight: 2") + "inference:\n  tries: 1\n")
+    with PlayedServer(BUILD) as server:
+        server.always = lambda connection, _asked: connection.send(503, {})
+        lines = "".join(raw(f"r{n}", "hello") for n in range(30)) + line("b", archetype="rude", state="new")
+        value = json.loads(workspace.run("run", "-i", "-", "--json", stdin=lines, GPU_INFERENCE_URL=server.url).stdout)
+    assert (value["drafted"], value["holds"]) == (1, {"engine_unavailable": 30})
+    assert server.sent < 15
 
 
 # -- the one line of cron -------------------------------------------------------------------------------------------------------------------
@@ -268,6 +331,34 @@ def test_a_receiver_that_is_down_fails_the_run_after_its_work(workspace: Workspa
     assert done.returncode == 1
     assert json.loads(done.stdout)["drafted"] == 1
     assert "cannot be reached" in done.stderr
+
+
+def test_a_file_of_the_settings_lies_in_the_workspace_wherever_a_run_is_started(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    path = workspace.root / "draftctl.yaml"
+    path.write_text(path.read_text() + "dispatch:\n  to: file:out.jsonl\n")
+    workspace.ok("draft", "--batch", "-i", "-", stdin=line("a"))
+    workspace.ok("correct", "a", "--verdict", "approved")
+    elsewhere = Workspace(tmp_path)
+    assert elsewhere.json("--workspace", str(workspace.root), "run")["dispatch"]["sent"] == 1
+    assert (workspace.root / "out.jsonl").exists()
+
+
+def test_input_is_taken_whatever_is_wrong_and_a_place_that_is_none_stops_before_the_work(workspace: Workspace) -> None:
+    assert workspace.run("run", "-i", "-", "--to", "nowhere", stdin=line("a")).returncode == 2
+    assert workspace.json("status")["candidates"] == {"waiting": 1}
+    (workspace.root / "draftctl.yaml").write_text("nonsense: 1\n")
+    assert workspace.run("run", "-i", "-", stdin=line("b")).returncode == 2
+    assert workspace.one("SELECT count(*) FROM candidates") == 2
+
+
+@pytest.mark.parametrize("key", ["notify:\n  url", "alerts:\n  webhook"])
+def test_ids_leave_in_the_clear_for_nobody_else(workspace: Workspace, key: str) -> None:
+    (workspace.root / "draftctl.yaml").write_text(f"{key}: http://example.org/x\n")
+    done = workspace.run("watch")
+    assert done.returncode == 2
+    assert "in the clear" in done.stderr
 
 
 def test_pause_and_resume(workspace: Workspace) -> None:
