@@ -187,7 +187,7 @@ def test_limit_and_one_candidate_and_again(workspace: Workspace) -> None:
 
 
 def test_of_two_runs_one_leaves_with_75_and_its_input_is_taken(workspace: Workspace) -> None:
-    workspace.ok("ingest", "-", stdin="".join(line(f"m{n}", "hello there " * 20) for n in range(1200)))
+    workspace.ok("ingest", "-", stdin="".join(line(f"m{n}", "hello there " * 20) for n in range(700)))
     running = workspace.start("draft", "--batch")
     deadline = time.monotonic() + 20
     while not workspace.rows("SELECT 1 FROM runs") and time.monotonic() < deadline:
@@ -203,7 +203,7 @@ def test_of_two_runs_one_leaves_with_75_and_its_input_is_taken(workspace: Worksp
     assert 75 in codes
     workspace.ok("draft", "--batch")
     assert workspace.rows("SELECT status, count(*) AS n FROM candidates GROUP BY 1") == [
-        {"status": "drafted", "n": 1200 + len(codes)}
+        {"status": "drafted", "n": 700 + len(codes)}
     ]
 
 

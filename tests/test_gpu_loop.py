@@ -12,6 +12,7 @@ from tests.test_pipeline import ASKS
 pytestmark = needs_sshd
 
 
+@pytest.mark.slow
 def test_cron_does_the_whole_cycle_alone(rented: Rented) -> None:
     rented.take(5)
     first = rented.tick()
