@@ -187,12 +187,12 @@ def test_a_person_comes_before_what_leaves_by_itself(workspace: Workspace) -> No
     workspace.ok("hold", "c", "--reason", "not now")
     workspace.ok("correct", "d", "--verdict", "rejected")
     workspace.ok("correct", "d", "--undo")
-    assert workspace.json("dispatch", "--to", "file:out.jsonl") == {**GONE, "sent": 2}
+    assert workspace.json("dispatch", "--to", "file:out.jsonl") == {**GONE, "sent": 1}
     texts = {
         v["candidate_id"]: v["text"] for v in map(json.loads, (workspace.root / "out.jsonl").read_text().splitlines())
     }
     assert texts["b"] == "Hello there. Which day?"
-    assert set(texts) == {"b", "d"}
+    assert set(texts) == {"b"}, "what somebody has judged, and taken that back, waits for a person"
 
 
 @pytest.mark.parametrize("text", ["im 16", "he took my passport", "i want to die", "my lawyer will call you", "STOP"])

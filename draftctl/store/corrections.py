@@ -293,6 +293,8 @@ def take_back(connection: sqlite3.Connection, word: str, *, by: str, token: str 
     candidate = find_candidate(connection, word)
     if candidate["status"] not in ("waiting", "held"):
         raise UsageError(f"{candidate['id']} is {candidate['status']} by now, so that cannot be taken back.")
+    if leaving(connection, candidate["id"]):
+        raise UsageError(f"{candidate['id']}: its text has left already, or may have.")
     leases_of_review.check(connection, candidate["id"], token=token, author=by)
     connection.execute(
         "UPDATE candidates SET redraft_note = NULL, redraft_of = NULL WHERE seq = ?", (candidate["seq"],)

@@ -133,12 +133,11 @@ def restand(connection: sqlite3.Connection, candidate: sqlite3.Row) -> str:
 
 
 def leaves_alone(connection: sqlite3.Connection, draft: sqlite3.Row, candidate: sqlite3.Row) -> bool:
-    """Say whether a draft of mode `auto` may leave without a person's word now."""
-    return (
-        draft["mode"] == "auto"
-        and draft["status"] == "drafted"
-        and why_unsendable(connection, draft, candidate) is None
-    )
+    """Say whether a draft of mode `auto` may leave without a person's word now: not any more once somebody has judged it."""
+    if draft["mode"] != "auto" or draft["status"] != "drafted":
+        return False
+    judged = connection.execute("SELECT 1 FROM prospect_corrections WHERE draft_id = ?", (draft["id"],)).fetchone()
+    return judged is None and why_unsendable(connection, draft, candidate) is None
 
 
 def release_by_itself(connection: sqlite3.Connection, draft_id: str, run_id: str) -> None:
