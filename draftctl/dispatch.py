@@ -116,12 +116,20 @@ class Dispatcher:
             self.count.held += 1
         elif self._outlet.holds(row["id"]):
             self._end(row, Delivery(what="sent"))  # an older state of the database was restored: it is there already
+        elif self._has_unread(row):
+            self._note_once(row, "unread", outcome="waits")
+            self.count.skipped += 1
+            self.count.waits = "what somebody has written since is not looked at yet"
         elif (quiet := self.rules.is_quiet()) or self._is_too_much(row):
             self._note_once(row, "quiet_hours" if quiet else "rate_limited", outcome="waits")
             self.count.skipped += 1
             self.count.waits = "quiet hours" if quiet else "somebody has had enough texts for a day"
         else:
             self._send(row)
+
+    def _has_unread(self, row: sqlite3.Row) -> bool:
+        candidate = find_candidate(self._connection, row["candidate_id"])
+        return persons.has_unread(self._connection, candidate["person_id"], candidate["thread_id"])
 
     def _is_too_much(self, row: sqlite3.Row) -> bool:
         """Say whether a person has had as many texts in the last day as anybody gets."""
@@ -297,6 +305,11 @@ def put_back(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
         (utc_now(), row["id"]),
     ).rowcount:
         return
+    connection.execute(
+        "UPDATE outbox SET status = 'void' WHERE id = ? AND EXISTS (SELECT 1 FROM candidates WHERE id = ? AND status <> 'approved' "
+        "AND hold_reason IS NOT 'dispatch_unknown')",
+        (row["id"], row["candidate_id"]),
+    )
     connection.execute(
         "UPDATE candidates SET status = 'approved', hold_reason = NULL, hold_detail = NULL, updated_at = ? "
         "WHERE id = ? AND status = 'held' AND hold_reason = 'dispatch_unknown'",

@@ -179,6 +179,20 @@ def test_auto_leaves_by_itself_only_where_the_note_says_so(workspace: Workspace)
     assert workspace.json("audit", "verify")["ok"]
 
 
+def test_nothing_is_sent_to_whoever_has_written_what_nobody_has_read(workspace: Workspace) -> None:
+    approved(workspace, line("a", thread="t1", person_id="p"))
+    lines = line("b", "STOP", thread="t2", person_id="p")
+    assert workspace.json("run", "-i", "-", "--to", "file:out.jsonl", stdin=lines)["dispatch"]["sent"] == 0
+    assert workspace.one("SELECT count(*) FROM outbox WHERE status = 'sent'") == 0
+
+
+def test_a_stop_reaches_whoever_is_the_same_person_by_way_of_another(workspace: Workspace) -> None:
+    lines = [line("a1", thread="T1"), line("a2", thread="T1", person_id="Ben"), line("b1", thread="T2")]
+    lines += [line("b2", thread="T2", person_id="Ben"), line("b3", "STOP", thread="T2")]
+    workspace.ok("draft", "--batch", "-i", "-", stdin="".join(lines))
+    assert workspace.json("draft", "--batch", "-i", "-", stdin=line("a3", thread="T1"))["holds"] == {"opted_out": 1}
+
+
 def test_a_person_comes_before_what_leaves_by_itself(workspace: Workspace) -> None:
     opt_in(workspace)
     workspace.ok("draft", "--batch", "-i", "-", stdin="".join(line(c, mode="auto") for c in "abcd"))

@@ -91,6 +91,12 @@ def make_outlet(settings: "Settings", to: str | None) -> "Outlet":
         raise UsageError(
             f"http://{host} would send texts in the clear, so it is not used.", hint="Use https, or a private address."
         )
+    import httpx
+
     from draftctl.outlets.http import HttpOutlet
 
+    try:
+        httpx.URL(where)
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise UsageError(f"{where!r} is no URL.", hint="It reads like https://example.org/messages.") from error
     return HttpOutlet(where, timeout_s=settings.values.dispatch.timeout)

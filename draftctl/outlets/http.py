@@ -63,7 +63,7 @@ class HttpOutlet:
                 what="unclear", why=f"it went to {intent.get('url') or intent.get('path')}, and not to {self._url}"
             )
         try:
-            with self._client.stream("GET", self._url, params={"key": text.key}) as response:
+            with self._client.stream("GET", httpx.URL(self._url).copy_merge_params({"key": text.key})) as response:
                 answer = _answer(response, self._timeout_s)
             value = json.loads(answer) if response.status_code == httpx.codes.OK else None
         except (httpx.HTTPError, ValueError, RecursionError):

@@ -8,7 +8,10 @@ from draftctl.store import audit
 from draftctl.store.db import utc_now
 
 # Whoever writes in one thread is one person, also where some of the lines name them and others do not.
-SAME = "SELECT ?1 UNION SELECT other FROM same_person WHERE person_id = ?1"
+SAME = (
+    "WITH RECURSIVE known (id) AS (SELECT ?1 UNION SELECT s.other FROM same_person s JOIN known ON s.person_id = known.id) "
+    "SELECT id FROM known"
+)
 
 
 def link(connection: sqlite3.Connection, person_id: str, thread_id: str) -> None:
@@ -75,6 +78,15 @@ def sent_since(connection: sqlite3.Connection, person_id: str, since: str) -> in
         (person_id, since),
     ).fetchone()
     return int(row[0])
+
+
+def has_unread(connection: sqlite3.Connection, person_id: str, thread_id: str) -> bool:
+    """Say whether a person has written in another thread what no run has looked at yet: it may be a STOP."""
+    row = connection.execute(
+        f"SELECT 1 FROM candidates WHERE person_id IN ({SAME}) AND thread_id <> ?2 AND status = 'waiting' AND fence = 0 LIMIT 1",
+        (person_id, thread_id),
+    ).fetchone()
+    return row is not None
 
 
 def reopen_person(connection: sqlite3.Connection, person_id: str, reason: str) -> int:
