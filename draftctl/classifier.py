@@ -72,7 +72,6 @@ class Classifier:
     states: tuple[RuleFile, ...]
     takes: tuple[TakeFile, ...]
     workflow: Workflow | None
-    hashed: str
     document: Document
 
     @property
@@ -168,7 +167,6 @@ def read_classifier(
         states=file.states,
         takes=file.atoms,
         workflow=_workflow(document, file, vocab, partials or {}),
-        hashed=sha256_text(canonical_json(plain(file))),
         document=document,
     )
 

@@ -15,9 +15,10 @@ from draftctl.failpoints import reach
 from draftctl.gates.base import Around
 from draftctl.holds import Reopen
 from draftctl.inbox import candidate_from_payload
-from draftctl.models import Finding, canonical_json
+from draftctl.models import Finding, Staged, canonical_json
 from draftctl.outlets.base import Delivery, Outlet, Text
 from draftctl.outlets.file import at_place
+from draftctl.runner import vouched
 from draftctl.settings import Persona
 from draftctl.store import audit, persons, threads
 from draftctl.store.corrections import BodyHits
@@ -192,12 +193,13 @@ class Dispatcher:
         thread = threads.facts(self._connection, candidate, value.messages, lines)
         if thread.presses and row["correction_id"] is None:  # a person who writes once more has seen the thread
             return "follow_up_limit"
+        staged = Staged(**json.loads(candidate["staged"] or "{}"))
         # A person's own words may be in any language, and may promise what that person knows.
         own = row["body"] != draft["body"]
         around = (
             Around(sent=thread.sent)
             if own
-            else Around(inbound=value.inbound, sent=thread.sent, atoms=value.usable_atoms)
+            else Around(inbound=value.inbound, sent=thread.sent, atoms=vouched(value, staged))
         )
         hits = self._body_hits(row["body"], around)
         return f"gate:{hits[0][0]}" if hits else None

@@ -31,6 +31,7 @@ def _ping(url: str) -> None:
     import httpx  # noqa: PLC0415  (only where a heartbeat is configured)
 
     try:
-        httpx.get(url, timeout=TIMEOUT_S, trust_env=False).raise_for_status()
+        with httpx.stream("GET", url, timeout=TIMEOUT_S, trust_env=False) as response:
+            response.raise_for_status()  # the status says it all: an answer that drips is not read
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         sys.stderr.write(f"draftctl: the heartbeat could not be sent ({type(error).__name__})\n")

@@ -145,8 +145,9 @@ def post(url: str, value: dict[str, str]) -> bool:
     """Post a small JSON object; say whether it was taken."""
     import httpx  # noqa: PLC0415  (only where a URL is configured)
 
-    try:
-        httpx.post(url, json=value, timeout=TIMEOUT_S, trust_env=False).raise_for_status()
+    try:  # the status says it all: an answer that drips or never ends is not read
+        with httpx.stream("POST", url, json=value, timeout=TIMEOUT_S, trust_env=False) as response:
+            response.raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL):
         return False
     return True

@@ -16,7 +16,7 @@ Slot = Literal["name", "word", "words", "day", "time", "number", "flag"]
 _WORD = r"[^\W\d_][\w'-]{0,30}"
 _DAYS = r"(?:mon|tues?|wednes|thurs?|fri|satur|sun)day|mon|tue|wed|thu|fri|sat|sun|today|tonight|tomorrow|this weekend|next week"
 _SLOTS: dict[str, str] = {
-    "name": rf"{_WORD}",
+    "name": r"[^\W\d_]{1,20}(?:['-][^\W\d_]{1,20})?(?![\w'-])",
     "word": _WORD,
     "words": rf"{_WORD}(?: {_WORD}){{0,3}}",
     "day": rf"(?:this |next )?(?:{_DAYS})",

@@ -29,10 +29,8 @@ def inbound_hits(candidate: Candidate, person: Person, gates: Sequence[Gate], ca
     if candidate.prior:
         # What stopped in an earlier line and has not been answered since must not be answered by the way now; of an alert the person
         # bears the flag, unless it came in this very batch.
-        left = replace(
-            own,
-            messages=tuple(m for m in candidate.messages if m.role == "prospect" and m.text in candidate.unanswered),
-        )
+        earlier = replace(candidate, messages=candidate.messages[: candidate.prior], prior=0)
+        left = replace(earlier, messages=earlier.messages[len(earlier.messages) - len(earlier.unanswered) :])
         hits += [
             h
             for gate in gates

@@ -85,7 +85,18 @@ def test_a_receiver_that_is_not_there_keeps_everything_waiting(workspace: Worksp
     assert workspace.json("dispatch", "--to", "file:out.jsonl")["sent"] == 2
 
 
-@pytest.mark.parametrize("where", ["http://example.org/x", "ftp://127.0.0.1/x", "nowhere", "http://", "file:"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "http://example.org/x",
+        "ftp://127.0.0.1/x",
+        "nowhere",
+        "http://",
+        "file:",
+        "https://quinn:secret@example.org/x",
+        "http://127.0.0.1:abc/",
+    ],
+)
 def test_a_place_that_is_none_is_refused(workspace: Workspace, where: str) -> None:
     assert workspace.run("dispatch", "--to", where).returncode == 2
 
@@ -325,6 +336,19 @@ def test_a_thread_has_one_newest_message_whatever_its_lines_say_of_their_time(wo
     value = workspace.json("draft", "--batch", "-i", "-", stdin="".join(lines))
     assert (value["drafted"], value["holds"]) == (1, {"superseded": 2})
     assert workspace.json("show", "c")["candidate"]["status"] == "drafted"
+
+
+def test_what_was_written_before_has_its_bounds_and_goes_with_what_is_purged(workspace: Workspace) -> None:
+    long = [line(f"m{n}", f"zebrafish {n} " + "well " * 2000, thread="t") for n in range(6)]
+    workspace.ok("draft", "--batch", "-i", "-", stdin="".join(long))
+    lengths = workspace.rows("SELECT id, length(history) AS n FROM candidates WHERE history IS NOT NULL")
+    assert [row["id"] for row in lengths] == ["m5"], "for the one that is answered alone"
+    assert lengths[0]["n"] < 17_000
+    connection = open_database(workspace.database)
+    connection.execute("UPDATE candidates SET ingested_at = '2020-01-01T00:00:00.000+00:00' WHERE id <> 'm5'")
+    connection.close()
+    workspace.ok("purge", "--older-than", "90d")
+    assert workspace.one("SELECT count(*) FROM candidates WHERE history LIKE '%zebrafish%'") == 0
 
 
 def test_the_gates_read_a_message_that_a_newer_one_supersedes(workspace: Workspace) -> None:

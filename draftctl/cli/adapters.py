@@ -87,6 +87,11 @@ def make_outlet(settings: "Settings", to: str | None) -> "Outlet":
             f"{where!r} is no place to send to.",
             hint="--to file:PATH appends to a file; a URL gets a POST for each text.",
         )
+    if urlsplit(where).username or urlsplit(where).password:
+        raise UsageError(
+            f"The URL of {host} has a name or a password in it, which would be kept and shown.",
+            hint="Give the receiver an address without one.",
+        )
     if scheme == "http" and not is_near(host):
         raise UsageError(
             f"http://{host} would send texts in the clear, so it is not used.", hint="Use https, or a private address."

@@ -74,7 +74,7 @@ def run(
         for note in drafted.notes:
             narrate(f"draftctl: {note}")
         counts = {**drafted.counts, "dispatch": sent}
-        emit(counts, as_json=as_json, text=summary_of(drafted.counts) + "\n" + _sent_line(sent))
+        emit(counts, as_json=as_json, text=summary_of(drafted.counts) + "\n" + _sent_line(sent, somewhere=somewhere))
         if trouble is not None:
             raise trouble
         raise typer.Exit(drafted.exit_code)
@@ -102,7 +102,9 @@ def _together(*counts: "DispatchCount | None") -> dict[str, int] | None:
     return {**total, "held": max(count.held for count in there), "skipped": there[-1].skipped}
 
 
-def _sent_line(sent: dict[str, int] | None) -> str:
+def _sent_line(sent: dict[str, int] | None, *, somewhere: bool) -> str:
+    if sent is None and somewhere:
+        return "Another dispatch is at work, and sends what may leave."
     if sent is None:
         return "Nothing was sent: MACSYNC_URL (or dispatch.to in draftctl.yaml) says where texts go."
     return f"{sent['sent']} sent, {sent['held']} held, {sent['unknown']} unclear, {sent['skipped']} left for later"

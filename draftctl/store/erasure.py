@@ -126,6 +126,8 @@ def _erase_candidate(connection: sqlite3.Connection, id_: str, now: str) -> None
     connection.execute("UPDATE alerts SET message_sha256 = 'erased:' || id WHERE candidate_id = ?", (id_,))
     row = connection.execute("SELECT id, thread_id, person_id FROM candidates WHERE id = ?", (id_,)).fetchone()
     payload = canonical_json({**dict(row), **_PAYLOAD})
+    # What newer lines of the thread keep of it; whatever of the thread is left is put together anew when one is drafted again.
+    connection.execute("UPDATE candidates SET history = NULL WHERE thread_id = ?", (row["thread_id"],))
     connection.execute(
         "UPDATE candidates SET payload = ?, digest_key = NULL, erased_at = ?, hold_detail = NULL, redraft_note = NULL, history = NULL, found = NULL, staged = NULL, fence = fence + 1, "
         "status = CASE status WHEN 'sent' THEN 'sent' ELSE 'rejected' END, hold_reason = NULL, reopen = NULL, updated_at = ? WHERE id = ?",

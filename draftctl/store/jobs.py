@@ -120,7 +120,8 @@ def claim(
 def _claim_of(connection: sqlite3.Connection, row: sqlite3.Row) -> Claim:
     """Build a row's claim, with what the row says now: `classify` may have set what the line came without."""
     thread = threads.lines(connection, row["thread_id"])
-    history = threads.encoded(threads.before(connection, row)) if len(thread) > 1 else None
+    alone = len(thread) == 1 or not threads.is_newest(thread, row["id"])  # only the newest is answered, for all of them
+    history = None if alone else threads.encoded(threads.before(connection, row))
     if history != row["history"]:
         connection.execute("UPDATE candidates SET history = ? WHERE seq = ?", (history, row["seq"]))
     candidate = replace(

@@ -14,6 +14,7 @@ from draftctl.store.db import utc_now
 from draftctl.store.decisions import decide
 
 MAX_LINES = 60  # of a thread that are looked back at
+MAX_CHARS = 16_000  # of what was written before that are put before a line: no model reads more, and each line would store all of it
 _LEFT = "('sending', 'sent', 'unknown')"
 
 
@@ -86,7 +87,18 @@ def before(connection: sqlite3.Connection, row: sqlite3.Row) -> tuple[Message, .
         thread = theirs if whole else [*thread, *_new(theirs, thread)]
         if line["sent"] is not None:
             thread.append(Message(role="quinn", text=line["sent"], at=line["sent_at"]))
-    return tuple(thread[: len(thread) - _overlap(thread, own)])
+    return _newest(thread[: len(thread) - _overlap(thread, own)])
+
+
+def _newest(messages: list[Message]) -> tuple[Message, ...]:
+    """Return the last messages of a thread, as many as `MAX_CHARS` hold."""
+    kept, chars = 0, 0
+    for message in reversed(messages):
+        chars += len(message.text)
+        if chars > MAX_CHARS:
+            break
+        kept += 1
+    return tuple(messages[len(messages) - kept :])
 
 
 def _lines(connection: sqlite3.Connection, thread_id: str) -> list[sqlite3.Row]:
