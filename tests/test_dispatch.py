@@ -93,7 +93,7 @@ def test_a_receiver_that_is_not_there_keeps_everything_waiting(workspace: Worksp
         "nowhere",
         "http://",
         "file:",
-        "https://quinn:secret@example.org/x",
+        "https://localhost:secret@127.0.0.1/x",
         "http://127.0.0.1:abc/",
     ],
 )
