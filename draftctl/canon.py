@@ -13,9 +13,12 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field
 
 from draftctl.errors import FileProblems, Problem, UsageError
+from draftctl.file_model import Strict, validate
+from draftctl.jinja_check import syntax_error
 from draftctl.models import BundlePart
-from draftctl.rendering import needed_atoms, syntax_error
-from draftctl.yamlfile import Document, Strict, did_you_mean, parse_yaml, validate
+from draftctl.rendering import needed_atoms
+from draftctl.spelling import code_point, did_you_mean
+from draftctl.yamlfile import Document, parse_yaml
 
 NOTES = "pastebin/notes.yaml"
 SAFETY = "pastebin/safety.yaml"
@@ -118,8 +121,7 @@ def spell(key: str) -> str:
     """Return a key with its code points: `⑰ (U+2470 CIRCLED NUMBER SEVENTEEN)`; plain words stay as they are."""
     if key.isascii():
         return repr(key)
-    names = " ".join(f"U+{ord(char):04X} {unicodedata.name(char, '?')}" for char in key)
-    return f"{key} ({names})"
+    return f"{key} ({' '.join(map(code_point, key))})"
 
 
 def _number(key: str) -> float | None:
@@ -186,7 +188,9 @@ def _note_problems(document: Document, file: NotesFile) -> list[Problem]:
             problems.append(document.problem(path, f"note {key} has no text", "E-VALUE"))
         wrong = syntax_error(note.text)
         if wrong:
-            problems.append(document.problem_in_text(path, wrong[0], f"note {key}: {wrong[1]}", "E-JINJA"))
+            problems.append(
+                document.problem_in_text(path, note.text, wrong.offset, f"note {key}: {wrong.message}", wrong.rule)
+            )
     return problems
 
 

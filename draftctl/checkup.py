@@ -9,12 +9,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from draftctl.chainset import load_chains
 from draftctl.classifier import CLASSIFY, parse_classifier
 from draftctl.decisions import DECISIONS, parse_decisions
 from draftctl.engine_id import TEMPLATE
 from draftctl.errors import DraftctlError
 from draftctl.lint import lint_workspace
+from draftctl.loading import load_chains
 from draftctl.manifest import engine_ids
 from draftctl.service import load_canon, load_manifest, load_vocab
 from draftctl.settings import OUTSIDE, Settings

@@ -9,16 +9,19 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from draftctl.canon import Canon
-from draftctl.chainset import engine_is, text_problems
+from draftctl.chainset import engine_is
 from draftctl.classifier_file import RULES, ClassifyFile, ExampleFile, RuleFile, TakeFile, plain
 from draftctl.errors import FileProblems, Problem
+from draftctl.file_model import validate
+from draftctl.loading import steps_problems
 from draftctl.models import Candidate, canonical_json, is_known, sha256_text
 from draftctl.phrases import PLACE, first_phrase, has_phrase, take
+from draftctl.rules.base import Written
+from draftctl.rules.engine import engine_fault
 from draftctl.vocab import Vocab
 from draftctl.workflow import MatchSet, Workflow, read_context, read_step
-from draftctl.workflow_file import StepFile, verbs_of
-from draftctl.workflow_rules import engine_problem, question_problems
-from draftctl.yamlfile import Document, Path, parse_yaml, validate
+from draftctl.workflow_file import StepFile
+from draftctl.yamlfile import Document, Path, parse_yaml
 
 CLASSIFY = "workflows/classify.yaml"
 TRUSTED = frozenset({"screened", "verified", "references"})  # what nobody may claim of themselves
@@ -233,14 +236,11 @@ def _step_problems(
             message = "the steps are asked of a model build; name it (`engine: do-gpu-...`)"
             yield document.problem(("steps",), message, "E-ENGINE", at_key=True)
         return
-    yield from engine_problem(document, file.engine)
+    yield from (document.problem(("engine",), fault, "E-ENGINE") for fault in [engine_fault(file.engine)] if fault)
     if not file.steps:
         yield document.problem(("engine",), "a build needs `steps` to be asked", "E-KEY")
     steps = tuple(_with_options(step, vocab) for step in file.steps)
-    yield from question_problems(document, steps, partials)
-    yield from text_problems(
-        document, [read_step(n, s) for n, s in enumerate(steps, 1) if len(verbs_of(s)) == 1], canon
-    )
+    yield from steps_problems(Written(document, steps, partials=partials, canon=canon))
     yield from read_context(document, file.context)[1]
     for n, step in enumerate(steps):
         kind = next((kind for kind, one in KINDS if one == step.name), None)
@@ -252,11 +252,16 @@ def _step_problems(
             if name in TRUSTED:
                 message = f"`{name}` is what a person or upstream says; nobody's own message may say it of them"
                 yield document.problem(("steps", n, "schema"), message, "E-TRUST")
-    names = {step.name for step in steps if step.choose is not None}
-    missing = [one for kind, one in KINDS if one not in names and not getattr(file, kind)]
-    if file.steps and missing:
+    missing = _unsaid(file, steps) if file.steps else []
+    if missing:
         message = f"nothing says the {' and the '.join(missing)}: add `choose` with `as: {missing[0]}`, or rules"
         yield document.problem(("steps",), message, "E-RULES", at_key=True)
+
+
+def _unsaid(file: ClassifyFile, steps: Sequence[StepFile]) -> list[str]:
+    """Return which of archetype and state neither a step nor a rule says."""
+    names = {step.name for step in steps if step.choose is not None}
+    return [one for kind, one in KINDS if one not in names and not getattr(file, kind)]
 
 
 def _with_options(step: StepFile, vocab: Vocab) -> StepFile:

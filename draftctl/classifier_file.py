@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from draftctl.file_model import Strict
 from draftctl.manifest import SamplingFile
 from draftctl.phrases import Slot
 from draftctl.workflow_file import ContextFile, StepFile
-from draftctl.yamlfile import Strict
 
 RULES = "rules"
 Count = Annotated[int, Field(ge=0, le=10_000)]

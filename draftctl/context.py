@@ -12,10 +12,11 @@ from draftctl.chainset import PARTIALS, text_path
 from draftctl.control_tokens import find_control_token
 from draftctl.few_shot import Example
 from draftctl.gates import RULESET
+from draftctl.jinja_check import named_in
 from draftctl.manifest import Manifest, manifest_path
 from draftctl.models import BundlePart, bundle_hash, canonical_json
 from draftctl.prompt import ContextText, context_piece
-from draftctl.rendering import RENDERER_VERSION, named_in, unfilled
+from draftctl.rendering import RENDERER_VERSION, unfilled
 from draftctl.workflow import Workflow
 
 

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, ValidationError, field_validator
 
+from draftctl.file_model import Strict
 from draftctl.inbox import sentence_of
 from draftctl.models import canonical_json, sha256_text
-from draftctl.yamlfile import Strict
 
 MAX_BYTES = 65_536
 

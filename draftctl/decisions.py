@@ -12,11 +12,12 @@ from pydantic import ConfigDict, Field
 
 from draftctl.canon import Canon
 from draftctl.errors import FileProblems, Problem
+from draftctl.file_model import Strict, validate
 from draftctl.models import Mode
 from draftctl.routing import Cell, Choice, Entry, choose
 from draftctl.vocab import Vocab
 from draftctl.workflow import MatchSet
-from draftctl.yamlfile import Document, Strict, parse_yaml, validate
+from draftctl.yamlfile import Document, parse_yaml
 
 DECISIONS = "workflows/decisions.yaml"
 MAX_ATOMS = 8  # that may matter in one archetype and state: every combination of them is looked at

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from draftctl.engine_id import parse_build
 from draftctl.errors import FileProblems, UsageError
-from draftctl.yamlfile import Strict, parse_yaml, validate
+from draftctl.file_model import Strict, validate
+from draftctl.yamlfile import parse_yaml
 
 _IS_MANIFEST = re.compile(r"engines/[^/]+\.yaml")
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]

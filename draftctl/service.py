@@ -15,13 +15,14 @@ from typing import Any
 from draftctl import __version__
 from draftctl.batch import AlertLine, AlertPost, Batch, Limits, Report, StopWhen, Watch
 from draftctl.canon import Canon, parse_canon
-from draftctl.chainset import ChainSet, load_chains, resolved, sources
+from draftctl.chainset import ChainSet, resolved, sources
 from draftctl.engine_id import TEMPLATE, check_engine_id
 from draftctl.engines.base import Engine
 from draftctl.errors import FileProblems, UsageError
 from draftctl.failpoints import reach
 from draftctl.gates import RULESET
 from draftctl.ingest import IngestCount, Stream, ingest
+from draftctl.loading import load_chains
 from draftctl.manifest import Manifest, engine_ids, manifest_path, parse_manifest
 from draftctl.models import Mode, canonical_json, sha256_text
 from draftctl.rendering import Prompts

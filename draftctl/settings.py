@@ -13,9 +13,10 @@ from pydantic import BeforeValidator, Field
 
 from draftctl.addresses import is_near
 from draftctl.errors import UsageError
+from draftctl.file_model import Strict, validate
 from draftctl.models import Mode
 from draftctl.pacing import QuietHours, parse_quiet_hours
-from draftctl.yamlfile import Strict, parse_yaml, validate
+from draftctl.yamlfile import parse_yaml
 
 FILE_NAME = "draftctl.yaml"
 _DURATION = re.compile(r"([0-9]{1,7})([smh])")

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from draftctl.errors import FileProblems, Problem, UsageError
-from draftctl.yamlfile import Strict, did_you_mean, parse_yaml, validate
+from draftctl.file_model import Strict, validate
+from draftctl.spelling import did_you_mean
+from draftctl.yamlfile import parse_yaml
 
 VOCAB = "workflows/vocab.yaml"
 

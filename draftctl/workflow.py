@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from draftctl.errors import FileProblems, Problem
+from draftctl.jinja_check import included
 from draftctl.models import canonical_json, sha256_text
-from draftctl.rendering import included
-from draftctl.workflow_file import AppliesToFile, ContextFile, ExamplesFile, StepFile, WorkflowFile, verbs_of
-from draftctl.workflow_rules import problems_of
-from draftctl.yamlfile import Document, parse_yaml, validate
+from draftctl.workflow_file import AppliesToFile, ContextFile, ExamplesFile, StepFile, TestFile, WorkflowFile, verbs_of
+from draftctl.yamlfile import Document, parse_yaml
 
 _KNOWN_KEYS = frozenset(info.alias or name for name, info in WorkflowFile.model_fields.items())
 DEFAULT_MAX_CHARS = 640  # four segments of an SMS
@@ -24,6 +23,7 @@ DEFAULT_REDRAFTS = {"draft": 2, "check": 2, "critique": 1}
 _IS_WORKFLOW = re.compile(r"workflows/(?P<stem>[^/]+)\.yaml")
 _NOT_A_WORKFLOW = frozenset({"vocab", "classify", "decisions"})
 _LIMIT = re.compile(r"(?:<=|≤)\s*([0-9]{1,4})\s*(?:chars?|characters?)\b", re.IGNORECASE)
+_ANY_LIMIT = re.compile(_LIMIT.pattern.replace("{1,4}", "{1,9}"), re.IGNORECASE)
 _PARTIAL = re.compile(r"workflows/partials/(?P<name>[^/]+\.j2)")
 _PHRASES = {
     "canon": re.compile(r"pastebin canon(?: snippets)?", re.IGNORECASE),
@@ -96,7 +96,7 @@ class Workflow:
     semantic: str
     semantic_hash: str
     description: str = ""
-    tests: int = 0
+    tests: tuple[TestFile, ...] = ()
     examples: ExamplesRule | None = None
     auto: bool = False
     document: Document
@@ -172,17 +172,9 @@ def _match_set(applies: AppliesToFile) -> MatchSet:
     )
 
 
-def parse_workflow(content: bytes, path: str, partials: Mapping[str, str]) -> Workflow:
-    """Read a workflow file's bytes; `path` is its place in the workspace, `partials` are the texts that it may include.
-
-    Raises FileProblems with everything that is wrong in the file.
-    """
-    document = parse_yaml(content, path)
-    file = validate(document, WorkflowFile)
-    context, problems = read_context(document, file.context)
-    problems += problems_of(document, file, path, partials)
-    if problems:
-        raise FileProblems(problems)
+def read_workflow(document: Document, file: WorkflowFile, partials: Mapping[str, str]) -> Workflow:
+    """Return a file that breaks no rule as a workflow; `partials` are the texts that it may include."""
+    context = read_context(document, file.context)[0]
     steps = tuple(read_step(n, step) for n, step in enumerate(file.steps, start=1))
     used = tuple(sorted({name for step in steps for name in included(step.text)}))
     semantic = canonical_json(_semantic(file, context, steps, {name: partials[name] for name in used}))
@@ -190,7 +182,7 @@ def parse_workflow(content: bytes, path: str, partials: Mapping[str, str]) -> Wo
         id=file.id,
         name=file.name,
         version=file.version,
-        path=path,
+        path=document.path,
         applies=_match_set(file.applies_to),
         context=context,
         steps=steps,
@@ -201,7 +193,7 @@ def parse_workflow(content: bytes, path: str, partials: Mapping[str, str]) -> Wo
         semantic=semantic,
         semantic_hash=sha256_text(semantic),
         description=file.description,
-        tests=len(file.tests),
+        tests=file.tests,
         examples=_examples(file.examples),
         auto=file.auto,
         document=document,
@@ -271,6 +263,11 @@ def read_step(n: int, file: StepFile) -> Step:
 def has_limit(text: str) -> bool:
     """Say whether a text has a limit in it (`<=320 chars`)."""
     return _LIMIT.search(text) is not None
+
+
+def limits_in(text: str) -> list[tuple[int, int]]:
+    """Return every limit that a text says: where it stands, and its characters."""
+    return [(found.start(), int(found[1])) for found in _ANY_LIMIT.finditer(text)]
 
 
 def _limit_in(text: str) -> int:

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from draftctl.file_model import Strict
 from draftctl.manifest import SamplingFile
-from draftctl.yamlfile import Strict
 
 VERBS = ("think", "choose", "extract", "draft", "check", "critique")
 
@@ -66,6 +66,55 @@ class ExamplesFile(_File):
     max_chars: Annotated[int, Field(ge=1)] = 1200
 
 
+Words = str | tuple[str, ...]
+
+
+class TextExpectFile(_File):
+    """What must be true of a text; a word alone is a list of one."""
+
+    contains: Words = ()
+    contains_any: Words = ()
+    not_contains: Words = ()
+    matches: Words = ()
+    not_matches: Words = ()
+    max_chars: Annotated[int, Field(ge=1)] | None = None
+    no_special_tokens: bool = False
+
+
+class ExpectFile(_File):
+    """What a test expects: of what is rendered, of the reply, of the hold, and (`steps.NAME`, `steps.NAME.FIELD`) of what a step leaves."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+    rendered: TextExpectFile | None = None
+    draft: TextExpectFile | None = None
+    held: str | None = None
+
+
+class TestMessageFile(_File):
+    """One message of a test's thread."""
+
+    role: Literal["prospect", "quinn"] = "prospect"
+    text: str
+
+
+class TestFile(_File):
+    """One test: who writes what (`inbound`, `messages`, or `thread`: a file with one input line), what the model answers, what is expected."""
+
+    __test__ = False  # pytest shall not take it for one of its own
+
+    name: str
+    inbound: str | None = None
+    messages: tuple[TestMessageFile, ...] = ()
+    thread: str | None = None
+    archetype: str | None = None
+    state: str | None = None
+    template_key: str | None = Field(default=None, alias="templateKey")
+    atoms: dict[str, Any] = Field(default_factory=dict)
+    replies: dict[str, Any] = Field(default_factory=dict)
+    expect: ExpectFile = ExpectFile()
+
+
 class WorkflowFile(_File):
     """The whole of a workflow file."""
 
@@ -81,7 +130,7 @@ class WorkflowFile(_File):
     examples: ExamplesFile | None = None
     priority: int = 0
     auto: bool = False  # may a reply leave without a person, where the mode says so
-    tests: tuple[Any, ...] = ()
+    tests: tuple[TestFile, ...] = ()
 
 
 def verbs_of(step: StepFile) -> list[str]:

@@ -6,15 +6,12 @@ nesting deeper than 20. What it resolves: `true false null`, integers and decima
 wants text gets the text as it was written (`1.10`, `NO`, `010`, `2026-06-29`).
 """
 
-import difflib
 import re
-import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from draftctl.errors import FileProblems, Problem
 
@@ -23,20 +20,13 @@ MAX_DEPTH = 20
 MAX_PROBLEMS = 20
 
 Path = tuple[str | int, ...]
-Model = TypeVar("Model", bound="Strict")
 
 _INT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+]?[0-9]+)?")
-_NULLS = ("null", "~", "")
-_CONSTANTS = {"true": True, "false": False} | dict.fromkeys(_NULLS)
+NULLS = ("null", "~", "")
+_CONSTANTS = {"true": True, "false": False} | dict.fromkeys(NULLS)
 _QUOTE_JINJA = "a text that starts with {{ or {% needs quotes, or a | block"
 _PLAIN, _QUOTED, _COLLECTION = "!plain", "!quoted", "!collection"
-
-
-class Strict(BaseModel):
-    """The base of every file's schema: frozen, nothing unknown, nothing converted."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
 
 
 def _loader(base: type) -> type:
@@ -63,19 +53,25 @@ class _Place:
     column: int
     style: str
     raw: str | None
+    end: int = 0  # the last line
 
 
 @dataclass(slots=True, kw_only=True)
 class Document:
-    """A parsed file: its data, and the place of every value and key."""
+    """A parsed file: its data, and the place of every value and key.
+
+    `spoiled` are the places where something is wrong that is already reported: nothing that follows from it is reported again.
+    """
 
     path: str
     lines: list[str]
     data: Any = None
     problems: list[Problem] = field(default_factory=list)
+    spoiled: set[Path] = field(default_factory=set)
     _values: dict[Path, _Place] = field(default_factory=dict)
     _keys: dict[Path, _Place] = field(default_factory=dict)
     _root: Any = None
+    _patched: dict[Path, Any] = field(default_factory=dict)
 
     def problem_at(self, line: int, column: int, message: str, rule: str) -> Problem:
         """Make a problem at a line and column that count from 0."""
@@ -95,14 +91,39 @@ class Document:
             path = path[:-1]
         return self.problem_at(place.line, place.column, message, rule)
 
-    def problem_in_text(self, path: Path, line: int, message: str, rule: str) -> Problem:
-        """Make a problem on a line (from 1) of a text value: exact inside a `|` block, else at the value's start."""
+    def problem_in_text(self, path: Path, text: str, offset: int, message: str, rule: str) -> Problem:
+        """Make a problem at a character (from 0) of a text value, where that stands in the file, however it is written there."""
         place = self._values.get(path)
-        if place is None or place.style != "|":
+        if place is None:
             return self.problem(path, message, rule)
-        at = place.line + line
-        source = self.lines[at] if at < len(self.lines) else ""
-        return self.problem_at(at, len(source) - len(source.lstrip()), message, rule)
+        for n, (line, column) in enumerate(self._shown(place)):
+            if n == sum(1 for char in text[:offset] if not char.isspace()):
+                return self.problem_at(line, column, message, rule)
+        return self.problem_at(place.line, place.column, message, rule)
+
+    def _shown(self, place: _Place) -> Iterator[tuple[int, int]]:
+        """Yield the place of every character of a scalar that is no blank: folding and indentation change blanks alone."""
+        block = place.style in ("|", ">")
+        quote = place.style if place.style in ("'", '"') else ""
+        line, column = (place.line + 1, 0) if block else (place.line, place.column + len(quote))
+        for number in range(line, len(self.lines)):
+            source = self.lines[number]
+            while column < len(source):
+                width = _width(source, column, quote)
+                if not source[column : column + width].isspace() and source[column : column + width] != "\\":
+                    yield number, column
+                column += width
+            column = 0
+
+    def is_spoiled(self, path: Path, *, below: bool = False) -> bool:
+        """Say whether something is reported already at a place or above it, or (`below`) of what stands directly in it."""
+        above = any(path[:n] in self.spoiled for n in range(1, len(path) + 1))
+        return above or (below and any(one[:-1] == path for one in self.spoiled))
+
+    def written(self, path: Path) -> str:
+        """Return how a scalar is written: `|`, `>`, a quotation mark, or nothing (plain); `+` follows where it takes several lines."""
+        place = self._values[path]
+        return place.style + ("+" if place.end > place.line else "")
 
     def places(self) -> Iterator[tuple[Path, int, int]]:
         """Yield every value's path, line and column (from 0)."""
@@ -124,11 +145,36 @@ class Document:
         return self._value(self._root, (), as_text)
 
     def _value(self, node: Any, path: Path, as_text: frozenset[Path]) -> Any:
+        if path in self._patched:
+            return self._patched[path]
         if isinstance(node, yaml.MappingNode):
-            return {key.value: self._value(value, (*path, key.value), as_text) for key, value in node.value}
+            found = {
+                key.value: self._value(value, (*path, key.value), as_text)
+                for key, value in reversed(node.value)
+                if isinstance(key, yaml.ScalarNode)
+            }
+            found |= {
+                one[-1]: value
+                for one, value in self._patched.items()
+                if one and one[:-1] == path and isinstance(one[-1], str)
+            }
+            return {key: found[key] for key in reversed(found) if found[key] is not ABSENT}
         if isinstance(node, yaml.SequenceNode):
             return tuple(self._value(value, (*path, n), as_text) for n, value in enumerate(node.value))
         return node.value if path in as_text else _scalar(node)
+
+
+ABSENT = object()
+_ESCAPES = {"x": 4, "u": 6, "U": 10}
+
+
+def _width(source: str, column: int, quote: str) -> int:
+    """Return how many characters of a line stand for one of a quoted text."""
+    if quote == "'" and source.startswith("''", column):
+        return 2
+    if quote == '"' and source[column] == "\\" and column + 1 < len(source):
+        return _ESCAPES.get(source[column + 1], 2)
+    return 1
 
 
 def _scalar(node: Any) -> Any:
@@ -148,6 +194,16 @@ def parse_yaml(content: bytes, path: str, *, loader: str = "") -> Document:
 
     Raises FileProblems with all that is wrong in the file, at most 20 of them.
     """
+    document = read_yaml(content, path, loader=loader)
+    _stop_on(document)
+    return document
+
+
+def read_yaml(content: bytes, path: str, *, loader: str = "") -> Document:
+    """Read one file's bytes as far as they can be read: what is wrong besides stands in the document's `problems`.
+
+    Raises FileProblems for what is no YAML at all.
+    """
     document = Document(path=path, lines=[])
     text = _decode(content, document)
     document.lines = text.split("\n")
@@ -158,10 +214,9 @@ def parse_yaml(content: bytes, path: str, *, loader: str = "") -> Document:
     try:
         if "&" in text or "*" in text:
             _refuse_aliases(document, text, chosen)
-        _stop_on(document)
         root = yaml.compose(text, Loader=chosen)
     except yaml.MarkedYAMLError as error:
-        raise FileProblems([_syntax_problem(document, error)]) from error
+        raise FileProblems([*document.problems[: MAX_PROBLEMS - 1], _syntax_problem(document, error)]) from error
     except RecursionError as error:
         raise FileProblems([document.problem_at(0, 0, f"nested deeper than {MAX_DEPTH}", "E-YAML")]) from error
     except yaml.reader.ReaderError as error:
@@ -171,8 +226,7 @@ def parse_yaml(content: bytes, path: str, *, loader: str = "") -> Document:
         raise FileProblems([document.problem_at(line, column, message, "E-YAML")]) from error
     document._root = root  # noqa: SLF001  (the reader fills its own value)
     if root is not None:
-        _walk(document, root, (), 0)
-    _stop_on(document)
+        _walk(document, root, (), 0, set())
     document.data = document.build(frozenset()) if root is not None else None
     return document
 
@@ -252,25 +306,37 @@ def _starts_like_jinja(line: str) -> bool:
     return re.match(r"\s*(?:- )?\s*(?:[\w]+:)?\s*\{[{%]", line) is not None
 
 
-def _walk(document: Document, node: Any, path: Path, depth: int) -> None:
-    """Record every value's place; report what the subset refuses."""
+def _walk(document: Document, node: Any, path: Path, depth: int, seen: set[int]) -> None:
+    """Record every value's place; report what the subset refuses. A node that stands a second time is an alias, and reported as such."""
     mark = node.start_mark
     style = getattr(node, "style", None) or ""
     raw = node.value if node.tag == _PLAIN else None
-    place = _Place(line=mark.line, column=mark.column, style=style, raw=raw)
-    document._values[path] = place  # noqa: SLF001
+    end = node.end_mark.line - (1 if style in ("|", ">") else 0)
+    document._values[path] = _Place(line=mark.line, column=mark.column, style=style, raw=raw, end=end)  # noqa: SLF001
+    if id(node) in seen:
+        spoil(document, path, None)
+        return
+    seen.add(id(node))
     if depth > MAX_DEPTH:
         document.problems.append(document.problem(path, f"nested deeper than {MAX_DEPTH}", "E-YAML"))
+        spoil(document, path, None)
     elif node.tag not in (_PLAIN, _QUOTED, _COLLECTION):
         document.problems.append(document.problem(path, f"the tag {node.tag} is not used here; leave it out", "E-YAML"))
+        spoil(document, path, None)
     elif isinstance(node, yaml.SequenceNode):
         for n, child in enumerate(node.value):
-            _walk(document, child, (*path, n), depth + 1)
+            _walk(document, child, (*path, n), depth + 1, seen)
     elif isinstance(node, yaml.MappingNode):
-        _walk_mapping(document, node, path, depth)
+        _walk_mapping(document, node, path, depth, seen)
 
 
-def _walk_mapping(document: Document, node: Any, path: Path, depth: int) -> None:
+def spoil(document: Document, path: Path, instead: Any) -> None:
+    """Take a value out of what is read, and put another in its place: what is wrong with it is reported."""
+    document.spoiled.add(path)
+    document._patched[path] = instead  # noqa: SLF001
+
+
+def _walk_mapping(document: Document, node: Any, path: Path, depth: int, seen: set[int]) -> None:
     first: dict[str, int] = {}
     for key, value in node.value:
         line, column = key.start_mark.line, key.start_mark.column
@@ -282,104 +348,12 @@ def _walk_mapping(document: Document, node: Any, path: Path, depth: int) -> None
         if key.tag == _PLAIN and key.value == "<<":
             message = "merge keys (<<) are not used here; write it out"
             document.problems.append(document.problem_at(line, column, message, "E-ALIAS"))
+            spoil(document, (*path, "<<"), ABSENT)
+            continue
         if key.value in first:
             message = f"duplicate key '{key.value}' (first on line {first[key.value] + 1})"
             document.problems.append(document.problem_at(line, column, message, "E-DUP"))
             continue
         first[key.value] = line
         document._keys[(*path, key.value)] = _Place(line=line, column=column, style="", raw=None)  # noqa: SLF001
-        _walk(document, value, (*path, key.value), depth + 1)
-
-
-def validate(document: Document, model: type[Model]) -> Model:
-    """Check a document against its schema and return the value.
-
-    Raises FileProblems with every error at its place.
-    """
-    data = document.data if document.data is not None else {}
-    error = _try(model, data)
-    if isinstance(error, ValidationError):
-        # A field that wants text gets what was written: 1.10 stays 1.10 and NO stays NO.
-        as_text = frozenset(
-            path
-            for item in error.errors(include_url=False)
-            if item["type"] == "string_type"
-            and (path := _known_path(document, item["loc"]))
-            and document.raw(path) not in (None, *_NULLS)
-        )
-        error = _try(model, document.build(as_text)) if as_text else error
-    if not isinstance(error, ValidationError):
-        return error
-    problems = [_model_problem(document, model, item) for item in error.errors(include_url=False)]
-    raise FileProblems(problems[:MAX_PROBLEMS])
-
-
-def _try(model: type[Model], data: Any) -> Model | ValidationError:
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        return error
-
-
-def _known_path(document: Document, loc: tuple[int | str, ...]) -> Path:
-    """Drop what pydantic adds to a location (names of unions and validators) and what the file does not have."""
-    path: Path = ()
-    for part in loc:
-        if (*path, part) in document._values:  # noqa: SLF001
-            path = (*path, part)
-    return path
-
-
-def _model_problem(document: Document, model: type[BaseModel], item: Mapping[str, Any]) -> Problem:
-    loc, kind = item["loc"], item["type"]
-    path = _known_path(document, loc)
-    name = ".".join(map(str, path)) or "the file"
-    if kind == "extra_forbidden":
-        allowed = _allowed_keys(model, loc[:-1])
-        return document.problem(
-            path, f"unknown key '{loc[-1]}'{did_you_mean(str(loc[-1]), allowed)}", "E-KEY", at_key=True
-        )
-    if kind == "missing":
-        return document.problem(path, f"'{loc[-1]}' is missing", "E-MISSING")
-    if kind == "string_type":
-        return document.problem(path, f"{name} wants text", "E-TYPE")
-    if kind in ("model_type", "dict_type", "mapping_type"):
-        return document.problem(path, f"{name} wants keys with values (`key: value`)", "E-TYPE")
-    if kind == "tuple_type":
-        return document.problem(path, f"{name} wants a list (`[a, b]`)", "E-TYPE")
-    message = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
-    rule = "E-TYPE" if kind.endswith("_type") else "E-VALUE"
-    return document.problem(
-        path, f"{name}: expected {message}" if "Input should be" in item["msg"] else f"{name}: {message}", rule
-    )
-
-
-def _allowed_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that a model allows at a location."""
-    kind: Any = model
-    for part in loc:
-        found = _models_in(kind)
-        if found and isinstance(part, str) and part in (fields := _by_alias(found[0])):
-            kind = fields[part]
-    found = _models_in(kind)
-    return sorted({name for each in found for name in _by_alias(each)})
-
-
-def _by_alias(model: type[BaseModel]) -> dict[str, Any]:
-    return {info.alias or name: info.annotation for name, info in model.model_fields.items()}
-
-
-def _models_in(kind: Any) -> list[type[BaseModel]]:
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return [kind]
-    if get_origin(kind) in (Union, types.UnionType, tuple, dict, list) or get_args(kind):
-        return [model for arg in get_args(kind) for model in _models_in(arg)]
-    return []
-
-
-def did_you_mean(word: str, allowed: list[str]) -> str:
-    """Return `; did you mean 'x'?` for a near miss, else what is allowed, else nothing."""
-    close = difflib.get_close_matches(word, allowed, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; allowed: {', '.join(allowed)}" if allowed and len(allowed) <= 20 else ""  # noqa: PLR2004  (fits a screen)
+        _walk(document, value, (*path, key.value), depth + 1, seen)

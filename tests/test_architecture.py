@@ -57,10 +57,14 @@ chain
 memory
 answers context engines.base
 decisions classifier
+loading
+rules
+rules.yaml_syntax rules.duplicate rules.alias rules.unknown_key rules.wrong_type rules.missing rules.value rules.workflow_id rules.engine rules.verb rules.step_name rules.options rules.extract_schema rules.one_draft rules.limit rules.jinja rules.unknown_name rules.untrusted rules.vocabulary rules.note rules.gate_name rules.control_token rules.unseen rules.context_entry rules.test_case rules.ambiguous rules.shadow rules.locked rules.reused rules.lock_file rules.experiment rules.lookalike_note rules.unsendable rules.note_length rules.classifier_rules rules.rule_order rules.trust rules.rule_example rules.many_atoms rules.gap rules.no_test rules.price rules.folded rules.look_alike rules.priority rules.budget rules.cache rules.inbound rules.unlocked rules.no_build rules.unused rules.no_limit rules.not_run rules.alias_target rules.open_rules rules.rule_without_example rules.unreached
+rules.base
 chainset
 routing workflowlock classifier_file
 workflow
-workflow_rules
+experiment_file
 workflow_file
 gates
 gates.coercion gates.duplicate gates.explicit gates.language gates.identity gates.legal_threat gates.minor gates.opt_out gates.owner gates.payment gates.personal_data gates.placeholder gates.price gates.repetition gates.self_harm gates.services gates.think_leak gates.threat gates.unscreened_commitment
@@ -69,18 +73,19 @@ gates.base
 gates.text
 corrections_file
 canon vocab manifest settings inbox
+jinja_check
 pacing
 gpu.cloud gpu.policy
 outlets.file outlets.http
 outlets.base
-prompt rendering yamlfile
-few_shot
+prompt rendering file_model
+yamlfile few_shot
 control_tokens corrections
 exports
 exports.sft exports.dpo exports.kto exports.llamafactory exports.axolotl exports.openai exports.card
 exports.configs
 exports.base models holds redaction split wording
-engine_id
+engine_id spelling
 errors store.schema failpoints quiet_log addresses
 __init__ cli engines store gpu outlets
 """
@@ -95,7 +100,14 @@ PURE = [
     "control_tokens",
     "workflow",
     "workflow_file",
-    "workflow_rules",
+    "experiment_file",
+    "file_model",
+    "jinja_check",
+    "loading",
+    "rules",
+    "rules.base",
+    *(module for module in ROWS.split() if module.startswith("rules.")),
+    "spelling",
     "workflowlock",
     "chainset",
     "routing",

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from draftctl.answers import apart, has_words, leaks, read_value, without_reasoning
-from draftctl.chainset import load_chains
 from draftctl.control_tokens import one_line
 from draftctl.engines.endpoints import check_key
 from draftctl.errors import UsageError
-from draftctl.lint import lint_workspace
+from draftctl.loading import load_chains
 from draftctl.prompt import thread_piece
 from draftctl.rendering import Facts, Prompts
 from draftctl.store import jobs
@@ -215,8 +214,8 @@ def test_an_experiment_is_read_and_said_not_to_run(workspace: Workspace) -> None
     path = workspace.root / "workflows/experiments/one.yaml"
     path.parent.mkdir()
     path.write_text("garbage: [\n")
-    files = {"workflows/experiments/one.yaml": path.read_bytes()}
-    assert {"E-YAML", "W-EXPERIMENT"} <= {problem.rule for problem in lint_workspace(files)}
+    found = workspace.json_lint("workflows/experiments", code=2)
+    assert [problem["rule"] for problem in found] == ["W-EXPERIMENT", "E-YAML"]
 
 
 def test_a_gzip_bomb_is_not_unpacked(days: Days) -> None:  # noqa: F811

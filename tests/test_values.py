@@ -13,8 +13,9 @@ from draftctl.engine_id import Build, check_engine_id, parse_build
 from draftctl.errors import FileProblems, UsageError
 from draftctl.holds import HOLDS
 from draftctl.inbox import Accepted, candidate_from_payload, parse_line
+from draftctl.jinja_check import syntax_error
 from draftctl.manifest import parse_manifest
-from draftctl.rendering import MissingAtom, render_note, syntax_error
+from draftctl.rendering import MissingAtom, render_note
 from draftctl.settings import parse_settings
 from tests.conftest import REPOSITORY, line
 

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from draftctl.canon import Canon, Note, parse_canon
-from draftctl.chainset import load_chains
 from draftctl.errors import FileProblems
 from draftctl.lint import lint_workspace
+from draftctl.loading import load_chains, parse_workflow
 from draftctl.preview import preview
 from draftctl.rendering import Facts, Prompts, RenderError
 from draftctl.routing import Cell, Entry, choose
 from draftctl.starter import starter_folder
 from draftctl.vocab import Vocab
-from draftctl.workflow import MatchSet, Workflow, parse_workflow, with_version
+from draftctl.workflow import MatchSet, Workflow, with_version
 from draftctl.workflowlock import read_lock, write_lock
 
 SEED = """\
@@ -95,16 +95,16 @@ BAD = {
     "not kebab": (("id: first-reply", "id: First_Reply"), ("E-ID", 1, 5)),
     "no build": (("engine: do-gpu-mistral-nemo-12b-uncensored_2026-06-29.1", "engine: gpt-4"), ("E-ENGINE", 10, 9)),
     "no day": (("2026-06-29.1", "2026-06-31.1"), ("E-ENGINE", 10, 9)),
-    "unknown name": (("what does this person want", "what does {{ prospect.name }} want"), ("E-UNDEF", 7, 12)),
-    "unknown field": (("what does this person want", "what does {{ thread.nam }} want"), ("E-UNDEF", 7, 12)),
-    "a later step": (("what does this person want", "see {{ steps.think2 }}"), ("E-STEPREF", 7, 12)),
-    "an unknown note in a text": (("what does this person want", "see {{ pastebin['④'] }}"), ("E-NOTE", 7, 12)),
-    "no Jinja": (("what does this person want", "see {{ thread.last"), ("E-JINJA", 7, 12)),
-    "a call": (("what does this person want", "see {{ thread.last.upper() }}"), ("E-JINJA", 7, 12)),
-    "an unknown include": (("what does this person want", "see {% include 'no.j2' %}"), ("E-JINJA", 7, 12)),
-    "an include of a variable": (("what does this person want", "see {% include thread.last %}"), ("E-JINJA", 7, 12)),
-    "a control token": (("what does this person want", "what </s> now"), ("E-TOKEN", 7, 12)),
-    "an unknown gate": (("engine:", "  - check: [prise]\nengine:"), ("E-GATE", 10, 13)),
+    "unknown name": (("what does this person want", "what does {{ prospect.name }} want"), ("E-UNDEF", 7, 25)),
+    "unknown field": (("what does this person want", "what does {{ thread.nam }} want"), ("E-UNDEF", 7, 32)),
+    "a later step": (("what does this person want", "see {{ steps.think2 }}"), ("E-STEPREF", 7, 25)),
+    "an unknown note in a text": (("what does this person want", "see {{ pastebin['④'] }}"), ("E-NOTE", 7, 28)),
+    "no Jinja": (("what does this person want", "see {{ thread.last"), ("E-JINJA", 7, 16)),
+    "a call": (("what does this person want", "see {{ thread.last.upper() }}"), ("E-JINJA", 7, 36)),
+    "an unknown include": (("what does this person want", "see {% include 'no.j2' %}"), ("E-JINJA", 7, 27)),
+    "an include of a variable": (("what does this person want", "see {% include thread.last %}"), ("E-JINJA", 7, 19)),
+    "a control token": (("what does this person want", "what </s> now"), ("E-TOKEN", 7, 17)),
+    "an unknown gate": (("engine:", "  - check: [prise]\nengine:"), ("E-CHECK", 10, 13)),
     "options of a think": (("  - think: pick", "  - options: [a, b]\n    think: pick"), ("E-KEY", 8, 5)),
     "inbound decides": (("  - think: pick", "  - when: thread.last == 'x'\n    think: pick"), ("E-UNTRUSTED", 8, 11)),
     "a when for the draft": (("  - draft: reply", "  - when: atoms.x\n    draft: reply"), ("E-DRAFT", 9, 5)),
@@ -130,9 +130,7 @@ def test_all_errors_at_once_also_inside_a_block() -> None:
     text = SEED.replace(
         "  - think: what does this person want", "  - think: |\n      line one\n      {{ nobody }}\n    max_tokens: 0"
     ).replace("rules]", "rulez]")
-    assert [rule for rule, _, _ in problems(text)] == ["E-VALUE"]  # the shape first
-    text = text.replace("max_tokens: 0", "max_tokens: 9")
-    assert set(problems(text)) == {("E-CONTEXT", 5, 40), ("E-UNDEF", 9, 7)}
+    assert problems(text) == [("E-CONTEXT", 5, 40), ("E-UNDEF", 9, 10), ("E-VALUE", 10, 17)]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from draftctl.errors import FileProblems
-from draftctl.yamlfile import LOADERS, Strict, parse_yaml, validate
+from draftctl.file_model import Strict, validate
+from draftctl.yamlfile import LOADERS, parse_yaml
 
 
 class Item(Strict):

@@ -66,7 +66,8 @@ def bump(
 
     Example: draftctl workflow bump first-reply
     """
-    from draftctl.workflow import parse_workflow, with_version
+    from draftctl.loading import parse_workflow
+    from draftctl.workflow import with_version
     from draftctl.workflowlock import LOCK, read_lock
 
     snapshot, _, chains = read_tree(ctx)

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 def read_tree(ctx: typer.Context) -> "tuple[Snapshot, Canon, ChainSet]":
     """Read the working tree: what these commands show is what lies there."""
-    from draftctl.chainset import load_chains
+    from draftctl.loading import load_chains
     from draftctl.service import load_canon, load_vocab
     from draftctl.workspace import take_snapshot
 
@@ -40,7 +40,7 @@ def read_tree(ctx: typer.Context) -> "tuple[Snapshot, Canon, ChainSet]":
 
 def find_workflow(chains: "ChainSet", word: str) -> "Workflow":
     """Return the workflow with this id. Raises FileProblems for a broken one, UsageError for none."""
-    from draftctl.yamlfile import did_you_mean
+    from draftctl.spelling import did_you_mean
 
     if word in chains.broken:
         raise FileProblems(chains.broken[word].problems)
@@ -99,7 +99,7 @@ def _inside(root: Path, path: str) -> str:
 
 
 def _lint(ctx: typer.Context, against: str | None) -> list[Problem]:
-    from draftctl.lint import lint_workspace, reused_against
+    from draftctl.lint import lint_workspace
     from draftctl.workspace import files_at, load_settings, take_snapshot
 
     root = root_of(ctx)
@@ -109,9 +109,8 @@ def _lint(ctx: typer.Context, against: str | None) -> list[Problem]:
         load_settings(root)
     except FileProblems as error:
         problems += error.problems
-    problems += lint_workspace(snapshot.files)
-    if against is not None:
-        problems += reused_against(snapshot.files, files_at(root, against), against)
+    before = files_at(root, against) if against is not None else None
+    problems += lint_workspace(snapshot.files, before=before, ref=against or "")
     return sorted(problems, key=lambda p: (p.path, p.line, p.column))
 
 

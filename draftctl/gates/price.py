@@ -62,4 +62,5 @@ _RULES = (
     ),
 )
 
+AMOUNTS = tuple(one for one in _RULES if one.id in ("currency-sign", "amount", "per-time", "sum-in-words"))
 GATE = rules_gate("price", "No price is ever put in writing.", body=_RULES)

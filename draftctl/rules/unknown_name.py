@@ -1,0 +1,26 @@
+"""E-UNDEF: a text names what is not there."""
+
+from draftctl.chainset import PARTIALS
+from draftctl.jinja_check import prompt_problems
+from draftctl.rules.base import Found, Rule, Whole, Written, known_names
+
+
+def _check(written: Written) -> Found:
+    yield from (one for one in written.text_problems if one.rule == "E-UNDEF")
+
+
+def _check_partials(whole: Whole) -> Found:
+    for name, text in whole.chains.partials.items():
+        for one in prompt_problems(text, known=known_names(), partials=()):
+            if one.rule == "E-UNDEF":
+                yield whole.in_text(PARTIALS + name, text, one.offset, one.message)
+
+
+RULE = Rule(
+    id="E-UNDEF",
+    title="A text names what is not there",
+    why="What is missing is never a blank: the candidate would hold.",
+    fix='A text may name candidate, thread, atoms.<name>, pastebin["①"] and steps.<name>. A fact about the person is an atom: {{ atoms.name }}.',
+    of_steps=_check,
+    of_workspace=_check_partials,
+)
