@@ -4,7 +4,7 @@
 """
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -29,14 +29,14 @@ def salvage(document: Document, model: type[Model]) -> Model | None:
     Returns None where nothing can be read of it.
     """
     as_text: frozenset[Path] = frozenset()
-    if document.data is not None and not isinstance(document.data, dict):
+    if document.data is None:
+        document.problems.append(document.problem((), "the file is empty", "E-MISSING"))
+        return None
+    if not isinstance(document.data, dict):
         document.problems.append(document.problem((), "the file wants keys with values (`key: value`)", "E-TYPE"))
         return None
     for _ in range(_ROUNDS):
-        if document._root is None:  # noqa: SLF001
-            data: Any = dict(_added(document))
-        else:
-            data = document.build(as_text) if as_text or document.spoiled else document.data
+        data = document.build(as_text) if as_text or document.spoiled else document.data
         error = _try(model, data)
         if not isinstance(error, ValidationError):
             return error
@@ -49,19 +49,16 @@ def salvage(document: Document, model: type[Model]) -> Model | None:
     return None
 
 
-def _added(document: Document) -> Iterator[tuple[str, Any]]:
-    yield from ((str(path[0]), value) for path, value in document._patched.items() if len(path) == 1)  # noqa: SLF001
-
-
 def _repair(document: Document, model: type[BaseModel], item: Mapping[str, Any]) -> None:
     """Report one error, and put something harmless where it is."""
     loc, kind = item["loc"], item["type"]
     path = _known_path(document, loc)
-    if kind == "missing":
+    if kind == "missing" or (kind == "extra_forbidden" and path[-1:] != loc[-1:]):
         path = (*path, loc[-1])
-    if document.is_spoiled(path) or any(one[: len(path)] == path for one in document.spoiled):
+    if not path or any(one != path and one[: len(path)] == path for one in document.spoiled):
         return  # of a choice of shapes, what is wrong deeper down says more
-    document.problems.append(_model_problem(document, model, item))
+    if not document.is_spoiled(path):
+        document.problems.append(_model_problem(document, model, item))
     field_at = _field_at(model, path)
     required = isinstance(path[-1], int) or (field_at is not None and field_at[1])
     spoil(document, path, _harmless(field_at[0]) if field_at and required else ABSENT)

@@ -154,6 +154,7 @@ def _placed(text: str, faults: Iterable[_Fault]) -> list[TextProblem]:
 
 def _in_words(message: str) -> str:
     """Add to a parser's message what its writer probably meant."""
+    message = (message[:1].lower() + message[1:]).removesuffix(".")
     if "got '='" in message:
         return f"{message}; `==` compares"
     if message.startswith(("unexpected end of template", "unexpected '}'")):

@@ -142,6 +142,8 @@ def parse_applies(content: bytes, path: str) -> tuple[MatchSet, int] | None:
     """Read what can still be read of a broken file: for whom it is, and its priority; None where that cannot be read."""
     try:
         data = parse_yaml(content, path).data
+        if not isinstance(data, dict):
+            return None
         if "appliesTo" not in data and not set(data) <= _KNOWN_KEYS:
             return None  # one of the unknown keys may be a misspelt appliesTo
         applies = AppliesToFile.model_validate(data.get("appliesTo") or {})

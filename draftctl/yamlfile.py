@@ -296,9 +296,9 @@ def _syntax_problem(document: Document, error: yaml.MarkedYAMLError) -> Problem:
     elif "mapping values are not allowed" in message:
         message = "a `:` stands where none may; quote the text, or check the indentation"
     elif line < len(document.lines) and _starts_like_jinja(document.lines[line]):
-        message = _QUOTE_JINJA
-    elif "expected key" in message or "expected <block end>" in message:
-        message += "; check the indentation"
+        message, column = _QUOTE_JINJA, document.lines[line].index("{")
+    elif any(words in message for words in ("expected key", "expected <block end>", "expected '-' indicator")):
+        message = "this does not fit what stands above it; check the indentation, and that every bracket closes"
     return document.problem_at(line, column, f"this is not YAML: {message}", "E-YAML")
 
 
@@ -343,7 +343,10 @@ def _walk_mapping(document: Document, node: Any, path: Path, depth: int, seen: s
         if not isinstance(key, yaml.ScalarNode):
             jinja = _starts_like_jinja(document.lines[line])
             message = _QUOTE_JINJA if jinja else "a key must be one word or text"
+            column = document.lines[line].index("{") if jinja else column
             document.problems.append(document.problem_at(line, column, message, "E-YAML"))
+            if jinja and path:
+                spoil(document, path, "")
             continue
         if key.tag == _PLAIN and key.value == "<<":
             message = "merge keys (<<) are not used here; write it out"

@@ -25,7 +25,7 @@ checkup
 residence
 tally rehearsal
 service
-import_corrections export template_check erase report
+import_corrections export template_check erase report rule_cases
 run_notes export_walk stage_files
 export_plan
 batch dispatch ingest starter heartbeat notices schedule pin tokens review_session

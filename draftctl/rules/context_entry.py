@@ -13,7 +13,8 @@ def _check(written: Written) -> Found:
         one for one in read_context(written.document, written.file.context)[1] if not _spoiled(written, one.line)
     )
     for n, entry in enumerate(written.file.context if written.canon else ()):
-        for kind in ("voice", "rules", "safety") if isinstance(entry, ContextFile) else ():
+        one = isinstance(entry, ContextFile) and len(entry.model_dump(exclude_none=True)) == 1
+        for kind in ("voice", "rules", "safety") if one else ():
             name = getattr(entry, kind)
             path = text_path(ContextItem(kind=kind, name=name or ""))
             if name is not None and written.canon and path not in written.canon.texts:

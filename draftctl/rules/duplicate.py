@@ -4,10 +4,9 @@ from draftctl.rules.base import Found, Rule, Written
 
 
 def _check(written: Written) -> Found:
-    applies = written.document.data.get("appliesTo") if written.file else None
-    for kind in ("archetypes", "states", "templateKeys"):
-        listed = applies.get(kind) if isinstance(applies, dict) else None
-        words = listed if isinstance(listed, tuple) else ()
+    applies = written.file.applies_to if written.file else None
+    for kind, field in (("archetypes", "archetypes"), ("states", "states"), ("templateKeys", "template_keys")):
+        words = getattr(applies, field, ())
         for n, word in enumerate(words):
             if word in words[:n]:
                 yield written.at(("appliesTo", kind, n), f"'{word}' stands twice")

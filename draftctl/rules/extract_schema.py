@@ -37,7 +37,7 @@ def _check(written: Written) -> Found:
 def _faults(schema: Any, path: Path) -> Iterator[tuple[Path, str, bool]]:
     """Ask for bounds: without them a constrained model can run on to its last token."""
     kinds = schema.get("type") if isinstance(schema, Mapping) else None
-    kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds or ())
+    kinds = kinds if isinstance(kinds, tuple) else () if kinds is None else (kinds,)
     if not isinstance(schema, Mapping) or not (kinds or "enum" in schema or "const" in schema):
         yield path, "every part of a schema needs a `type` (or an `enum`)", False
         return
