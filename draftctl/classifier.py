@@ -179,7 +179,7 @@ def _rule_problems(document: Document, file: ClassifyFile, vocab: Vocab) -> Iter
         rules: tuple[RuleFile, ...] = getattr(file, kind)
         if not rules and file.engine == RULES:
             message = f"without {kind} nobody can be classified: give rules, the last without a condition"
-            yield document.problem((kind,) if kind in document.data else (), message, "E-RULES")
+            yield document.problem((kind,) if kind in (document.data or {}) else (), message, "E-RULES")
         for n, rule in enumerate(rules):
             if _is_open(rule) and n + 1 < len(rules):
                 message = f"this rule has no condition, so it takes everybody, and the {len(rules) - n - 1} after it are never reached"

@@ -9,7 +9,7 @@ from typing import Any
 from draftctl.errors import FileProblems, UsageError
 from draftctl.failpoints import reach
 from draftctl.manifest import Manifest, parse_manifest
-from draftctl.store import audit, erasure
+from draftctl.store import audit, erasure, tried
 from draftctl.store.backup import made_since
 from draftctl.store.db import transaction
 from draftctl.store.erasure import Erased
@@ -30,14 +30,22 @@ class Purge:
 
 def forget(connection: sqlite3.Connection, word: str, manifests: Mapping[str, Manifest], *, by: str) -> dict[str, Any]:
     """Erase all that is known of a person but their ids; return what went, and who holds copies. Raises UsageError for a stranger."""
+    with transaction(connection):
+        only_tried = tried.erase(connection, [word])  # also of somebody who never came in here
+        if only_tried:
+            audit.append(connection, kind="forget", subject=word, actor=by, detail={"tried": only_tried})
     person = person_meant(connection, word)
     if not connection.execute("SELECT 1 FROM candidates WHERE person_id = ? LIMIT 1", (person,)).fetchone():
+        if only_tried:
+            return _result(connection, Erased(), manifests)
         raise UsageError(f"Nobody here is {word!r}.", hint="A person's id, or that of one of their candidates.")
     done = Erased()
     with transaction(connection):
         ids = erasure.candidates_of(connection, person)
         erasure.erase(connection, ids, done, by=by, why="forget")
-        erasure.purge_rejects(connection, done, words=[*erasure.names_of(connection, person), *ids])
+        names = erasure.names_of(connection, person)
+        tried.erase(connection, names)
+        erasure.purge_rejects(connection, done, words=[*names, *ids])
         reach("erase.in_transaction")
         erasure.drop_training(connection, done, person_id=person)
         erasure.sweep(connection)
@@ -73,6 +81,7 @@ def purge(
             break
     with transaction(connection):
         erasure.purge_rejects(connection, done, before=texts_before)
+        tried.erase_before(connection, texts_before)
         if not options.keep_training:
             erasure.drop_training(connection, done)
         erasure.sweep(connection)

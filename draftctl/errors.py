@@ -58,15 +58,16 @@ class Problem:
     severity: str = "error"
 
     def __str__(self) -> str:
-        head = f"{self.path}:{self.line}:{self.column}: {self.message} [{self.rule}]"
+        kind = "warning: " if self.severity == "warning" else ""
+        head = f"{self.path}:{self.line}:{self.column}: {kind}{self.message} [{self.rule}]"
         if not self.source:
             return head
         margin = " " * len(str(self.line))
-        before = "".join("\t" if char == "\t" else " " * _cells(char) for char in self.source[: self.column - 1])
+        before = "".join("\t" if char == "\t" else " " * cell_width(char) for char in self.source[: self.column - 1])
         return f"{head}\n {margin} |\n {self.line} | {self.source}\n {margin} | {before}^"
 
 
-def _cells(char: str) -> int:
+def cell_width(char: str) -> int:
     """Terminal cells of a character, so that a caret stands under the right one."""
     from unicodedata import combining, east_asian_width  # noqa: PLC0415  (an error's path only)
 

@@ -16,6 +16,8 @@ POINTS = (
     "dispatch.after_intent",
     "dispatch.after_write",
     "backup.before_rename",
+    "save.written",
+    "save.committed",
     "export.before_rename",
     "erase.in_transaction",
     "migrate.in_transaction",

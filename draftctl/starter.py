@@ -7,9 +7,9 @@ from pathlib import Path
 
 from draftctl.errors import DraftctlError, UsageError
 from draftctl.settings import FILE_NAME
-from draftctl.workspace import git
+from draftctl.workspace import git, name_an_author
 
-PARTS = ("pastebin", "workflows", "engines", "examples")
+PARTS = ("pastebin", "workflows", "engines", "examples", "schema")
 _IGNORED = "var/\n"
 
 
@@ -58,7 +58,7 @@ def _commit(folder: Path) -> str | None:
     try:
         git(folder, "init", "--quiet")
         git(folder, "add", "--all")
-        _name_an_author(folder)
+        name_an_author(folder)
         git(folder, "commit", "--quiet", "--no-verify", "--message", "A fresh draftctl workspace")
         return git(folder, "rev-parse", "HEAD").decode().strip()
     except FileNotFoundError:
@@ -67,12 +67,3 @@ def _commit(folder: Path) -> str | None:
         raise DraftctlError(
             f"{folder}: git could not make the first commit: {error.stderr.decode(errors='replace').strip()}"
         ) from error
-
-
-def _name_an_author(folder: Path) -> None:
-    """Where this machine names no author, name one for this workspace alone, so that `git commit` works there."""
-    try:
-        git(folder, "config", "user.email")
-    except subprocess.CalledProcessError:
-        git(folder, "config", "user.name", "draftctl")
-        git(folder, "config", "user.email", "draftctl@localhost")

@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from draftctl.settings import FILE_NAME, Settings, SettingsFile, parse_settings,
 GitState = Literal["clean", "dirty", "unknown"]
 FOLDERS = ("pastebin", "workflows", "engines")
 OURS = (*FOLDERS, FILE_NAME)
+SAVED = (*OURS, "schema")  # what editors read goes along; no run reads it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,33 @@ def take_snapshot(root: Path, *, working_tree: bool = False) -> Snapshot:
     return Snapshot(files=committed, commit=commit, state="clean", unsaved=unsaved)
 
 
+def has_commit(root: Path) -> str:
+    """Say why there is no commit here, or nothing."""
+    return _head(root)[1]
+
+
+def changed_files(root: Path) -> tuple[str, ...]:
+    """Return our files that differ from the last commit, new and deleted ones included; not those that Git ignores."""
+    return _changed(root, ignored=False, paths=SAVED)
+
+
+def commit_files(root: Path, paths: Sequence[str], message: str) -> str:
+    """Commit these files alone, whatever else is staged, and return the commit. Raises CalledProcessError with what Git says."""
+    name_an_author(root)
+    git(root, "add", "--all", "--", *paths)
+    git(root, "commit", "--quiet", "--only", f"--message={message}", "--", *paths)
+    return git(root, "rev-parse", "HEAD").decode().strip()
+
+
+def name_an_author(root: Path) -> None:
+    """Where this machine names no author, name one for this workspace alone, so that `git commit` works there."""
+    try:
+        git(root, "config", "user.email")
+    except subprocess.CalledProcessError:
+        git(root, "config", "user.name", "draftctl")
+        git(root, "config", "user.email", "draftctl@localhost")
+
+
 def files_at(root: Path, ref: str) -> dict[str, bytes]:
     """Read our files of any commit. Raises UsageError where Git does not know it."""
     try:
@@ -105,6 +133,14 @@ def files_at(root: Path, ref: str) -> dict[str, bytes]:
         return _read_commit(root, commit)
     except (OSError, subprocess.CalledProcessError) as error:
         raise UsageError(f"Git knows no commit {ref!r} here.") from error
+
+
+def prefix_of(root: Path) -> str:
+    """Return where in its repository the workspace lies (`quinn/`), or nothing; nothing too where Git cannot be asked."""
+    try:
+        return git(root, "rev-parse", "--show-prefix").decode().strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 def history_of(root: Path, path: str, limit: int = 50) -> Iterator[bytes]:
@@ -139,7 +175,7 @@ def _head(root: Path) -> tuple[str | None, str]:
         return None, lines[0] if lines else "there is no commit yet"
 
 
-def _changed(root: Path, *, ignored: bool) -> tuple[str, ...]:
+def _changed(root: Path, *, ignored: bool, paths: Sequence[str] = OURS) -> tuple[str, ...]:
     """Return our files that differ from the last commit, new and deleted ones included, and (`ignored`) those that Git ignores."""
     listed = git(
         root,
@@ -150,7 +186,7 @@ def _changed(root: Path, *, ignored: bool) -> tuple[str, ...]:
         "--untracked-files=all",
         *(["--ignored=matching"] if ignored else []),
         "--",
-        *OURS,
+        *paths,
     ).decode(errors="backslashreplace")
     prefix = git(root, "rev-parse", "--show-prefix").decode().strip()
     return tuple(sorted(entry[3:].removeprefix(prefix) for entry in listed.split("\0") if entry))

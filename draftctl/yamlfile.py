@@ -135,6 +135,10 @@ class Document:
         place = self._values[path]
         return place.line, place.column
 
+    def span(self, path: Path) -> tuple[int, int]:
+        """Return the lines (from 0) that a key and its value take. Raises KeyError where there is none."""
+        return self._keys[path].line, max(self._values[path].end, self._keys[path].line)
+
     def raw(self, path: Path) -> str | None:
         """Return the text of a plain scalar as it was written."""
         place = self._values.get(path)

@@ -14,8 +14,9 @@ cli.demo cli.review cli.running
 tui cli.plain_review
 tui_parts
 cli.review_text cli.editor
-cli.drafting cli.sending cli.deciding cli.staging cli.versions cli.pinning cli.cron cli.forecast cli.exporting cli.erasing cli.reporting
-cli.gpu
+cli.saving cli.making
+cli.drafting cli.sending cli.deciding cli.staging cli.versions cli.seeing cli.trying cli.pinning cli.cron cli.forecast cli.exporting cli.erasing cli.reporting
+cli.gpu cli.linting
 cli.ready
 cli.renting
 cli.adapters cli.rental cli.rented cli.judging cli.control cli.telling cli.content cli.workflow cli.look
@@ -25,10 +26,12 @@ checkup
 residence
 tally rehearsal
 service
-import_corrections export template_check erase report rule_cases
-run_notes export_walk stage_files
+import_corrections export template_check erase report rule_cases hostile
+workflow_tests
+run_notes export_walk stage_files trial
 export_plan
 batch dispatch ingest starter heartbeat notices schedule pin tokens review_session
+earlier json_schemas saving new_workflow differ matrix
 gpu.manager
 gpu.hosted
 gpu.script gpu.making
@@ -46,10 +49,10 @@ store.jobs
 store.threads
 store.few_shot store.training
 store.persons
-store.decisions store.audit store.writer store.checkpoints store.workflows store.leases_of_review
+store.decisions store.tried store.audit store.writer store.checkpoints store.workflows store.leases_of_review
 store.db
 lint workspace
-runner preview
+runner preview samples
 stages screening
 engines.chat
 engines.template engines.absent engines.endpoints engines.wire engines.probe
@@ -108,6 +111,15 @@ PURE = [
     "rules.base",
     *(module for module in ROWS.split() if module.startswith("rules.")),
     "spelling",
+    "differ",
+    "hostile",
+    "json_schemas",
+    "matrix",
+    "new_workflow",
+    "samples",
+    "saving",
+    "trial",
+    "workflow_tests",
     "workflowlock",
     "chainset",
     "routing",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from draftctl.cli.context import JsonFlag, database, emit, root_of
-from draftctl.cli.workflow import lint_paths
+from draftctl.cli.linting import lint_paths
 from draftctl.errors import UsageError
 
 if TYPE_CHECKING:

@@ -2,16 +2,13 @@
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from draftctl.cli.context import root_of
 from draftctl.cli.workflow import Id, find_workflow, read_tree, workflow_app
 from draftctl.errors import FileProblems, UsageError
-
-if TYPE_CHECKING:
-    from draftctl.workflow import Workflow
 
 
 def register(_app: typer.Typer) -> None:
@@ -43,10 +40,10 @@ def lock(ctx: typer.Context) -> None:
 def _write_lock(root: Path, locked: dict[tuple[str, str], str]) -> None:
     from draftctl.workflowlock import LOCK, write_lock
 
-    _replace_file(root / LOCK, write_lock(locked))
+    replace_file(root / LOCK, write_lock(locked))
 
 
-def _replace_file(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
     """Write a file whole or not at all, and keep its line ends as the text has them."""
     beside = path.with_name(f".{path.name}.new")
     beside.write_bytes(text.encode())
@@ -67,13 +64,14 @@ def bump(
     Example: draftctl workflow bump first-reply
     """
     from draftctl.loading import parse_workflow
+    from draftctl.saving import next_version
     from draftctl.workflow import with_version
     from draftctl.workflowlock import LOCK, read_lock
 
     snapshot, _, chains = read_tree(ctx)
     workflow = find_workflow(chains, workflow_id)
     locked = read_lock(snapshot.files.get(LOCK))
-    version = to or _next_version(workflow, locked)
+    version = to or next_version(workflow, locked)
     if (workflow.id, version) in locked:
         raise UsageError(
             f"Version {version} of {workflow.id} stands in {LOCK} already.", hint="Name another with --to."
@@ -81,15 +79,8 @@ def bump(
     text = with_version(snapshot.files[workflow.path].decode(), workflow, version)
     again = parse_workflow(text.encode(), workflow.path, chains.partials)
     root = root_of(ctx)
-    _replace_file(root / workflow.path, text)
+    replace_file(root / workflow.path, text)
     _write_lock(root, {**locked, (again.id, again.version): again.semantic_hash})
     same = locked.get((workflow.id, workflow.version)) == workflow.semantic_hash
     note = " Nothing but the version has changed." if same else ""
     typer.echo(f"{workflow.path}: version {workflow.version} -> {again.version}, locked.{note} Commit both files.")
-
-
-def _next_version(workflow: "Workflow", locked: dict[tuple[str, str], str]) -> str:
-    if not workflow.version.isdigit():
-        raise UsageError(f"The version {workflow.version!r} is no number, so name the next one.", hint="--to VERSION")
-    taken = [int(version) for id_, version in locked if id_ == workflow.id and version.isdigit()]
-    return str(max([int(workflow.version), *taken]) + 1)

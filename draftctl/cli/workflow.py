@@ -1,4 +1,4 @@
-"""`workflow`: the chains, as they lie in the working tree: lint, list, show, render, why."""
+"""`workflow`: the chains, as they lie in the working tree: list, show, render, why. The rest of the group stands in files of its own."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from draftctl.cli.context import JsonFlag, bold, database, emit, indent, root_of, settings_of
-from draftctl.errors import FileProblems, Problem, UsageError
+from draftctl.errors import FileProblems, UsageError
 
 if TYPE_CHECKING:
     from draftctl.canon import Canon
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from draftctl.workflow import Workflow
     from draftctl.workspace import Snapshot
 
-workflow_app = typer.Typer(help="The workflows: lint, list, show, render, why, lock, bump.", no_args_is_help=True)
+workflow_app = typer.Typer(help="The workflows: write, check, look at, compare and try them.", no_args_is_help=True)
 Id = Annotated[str, typer.Argument(metavar="ID", help="The workflow: its id.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (lint, show, render, why):
+    for command in (show, render, why):
         workflow_app.command()(command)
     workflow_app.command("list")(list_)
     app.add_typer(workflow_app, name="workflow")
@@ -47,71 +47,6 @@ def find_workflow(chains: "ChainSet", word: str) -> "Workflow":
     if word not in chains.workflows:
         raise UsageError(f"There is no workflow {word!r}{did_you_mean(word, sorted(chains.workflows))}")
     return chains.workflows[word]
-
-
-def lint(
-    ctx: typer.Context,
-    paths: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATH...]", help="[default: the whole workspace]")
-    ] = None,
-    against: Annotated[
-        str | None,
-        typer.Option("--against", metavar="REF", help="Also refuse a version that says something else there."),
-    ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
-    format_: Annotated[str, typer.Option("--format", metavar="text|json", help="How to print.")] = "text",
-) -> None:
-    """Check everything that a run reads, as it lies there; every error at once.
-
-    Example: draftctl workflow lint --against HEAD
-    """
-    lint_paths(ctx, paths or [], against=against, strict=strict, format_=format_)
-
-
-def lint_paths(
-    ctx: typer.Context, paths: list[str], *, against: str | None = None, strict: bool = False, format_: str = "text"
-) -> None:
-    """Check the workspace, and print what is wrong in these files (none: in all of them)."""
-    if format_ not in ("text", "json"):
-        raise UsageError(f"--format is text or json, not {format_!r}.")
-    problems = _lint(ctx, against)
-    if paths:
-        root = root_of(ctx)
-        wanted = {_inside(root, path) for path in paths}
-        missing = [path for path in sorted(wanted) if not (root / path).exists()]
-        if missing:
-            raise UsageError(f"There is no {missing[0]} here.")
-        problems = [p for p in problems if any(p.path == w or p.path.startswith(f"{w}/") for w in wanted)]
-    fields = ("path", "line", "column", "rule", "severity", "message")
-    value = [{name: getattr(problem, name) for name in fields} for problem in problems]
-    shown = [f"{problem}" if problem.severity == "error" else f"{problem}  (warning)" for problem in problems]
-    emit(value, as_json=format_ == "json", text="\n".join(shown) or "All is well.")
-    if any(problem.severity == "error" or strict for problem in problems):
-        raise typer.Exit(FileProblems.exit_code)
-
-
-def _inside(root: Path, path: str) -> str:
-    """Return a path that was typed, relative to the workspace."""
-    full = Path(path).resolve()
-    if not full.exists():
-        full = (root / path).resolve()
-    return full.relative_to(root.resolve()).as_posix() if full.is_relative_to(root.resolve()) else path
-
-
-def _lint(ctx: typer.Context, against: str | None) -> list[Problem]:
-    from draftctl.lint import lint_workspace
-    from draftctl.workspace import files_at, load_settings, take_snapshot
-
-    root = root_of(ctx)
-    snapshot = take_snapshot(root, working_tree=True)
-    problems: list[Problem] = []
-    try:
-        load_settings(root)
-    except FileProblems as error:
-        problems += error.problems
-    before = files_at(root, against) if against is not None else None
-    problems += lint_workspace(snapshot.files, before=before, ref=against or "")
-    return sorted(problems, key=lambda p: (p.path, p.line, p.column))
 
 
 def list_(ctx: typer.Context, as_json: JsonFlag = False) -> None:
@@ -221,8 +156,8 @@ def render(
 
     snapshot, canon, chains = read_tree(ctx)
     workflow = find_workflow(chains, workflow_id)
-    manifest = _manifest_for(ctx, snapshot, workflow, engine)
-    who = _candidate(candidate)
+    manifest = manifest_for(ctx, snapshot, workflow, engine)
+    who = read_candidate(candidate)
     if not who.template_key:
         raise UsageError(f"{candidate} has no template_key, so there is no note to put into the context.")
     context = gather(
@@ -263,7 +198,8 @@ def _render_text(value: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _candidate(path: Path) -> Any:
+def read_candidate(path: Path) -> Any:
+    """Read one input line from a file. Raises UsageError."""
     from draftctl.inbox import Accepted, parse_line
 
     try:
@@ -276,7 +212,7 @@ def _candidate(path: Path) -> Any:
     return read.candidate
 
 
-def _manifest_for(ctx: typer.Context, snapshot: "Snapshot", workflow: "Workflow", engine: str | None) -> "Manifest":
+def manifest_for(ctx: typer.Context, snapshot: "Snapshot", workflow: "Workflow", engine: str | None) -> "Manifest":
     """Return the build to render for: the one that was named, else the active one, else the first that the workflow means."""
     from draftctl.chainset import engine_matches
     from draftctl.manifest import engine_ids

@@ -326,12 +326,22 @@ CREATE TRIGGER outbox_text_stays BEFORE UPDATE ON outbox WHEN (NEW.body IS NOT O
   BEGIN SELECT RAISE(ABORT, 'what may be sent is never changed'); END;
 """
 
+_M006 = """
+-- What was tried outside any queue, by the hash of exactly what was asked. No draft comes of it.
+CREATE TABLE tried_answers (
+  key TEXT PRIMARY KEY, thread_id TEXT NOT NULL, person_id TEXT NOT NULL, completion TEXT NOT NULL, created_at TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX tried_by_thread ON tried_answers (thread_id);
+CREATE INDEX tried_by_person ON tried_answers (person_id);
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("m001_first", _M001),
     ("m002_chains", _M002),
     ("m003_gpu", _M003),
     ("m004_review", _M004),
     ("m005_pipeline", _M005),
+    ("m006_tried", _M006),
 )
 TRIGGERS = frozenset(
     {

@@ -85,6 +85,20 @@ def drafts_by_workflow(connection: sqlite3.Connection, workflow_id: str) -> list
     return [dict(row) for row in rows]
 
 
+def results_by_version(connection: sqlite3.Connection, workflow_id: str) -> list[dict[str, Any]]:
+    """Return what each version of a workflow made on each build: drafts, holds, bundles, and the verdicts that stand."""
+    rows = connection.execute(
+        "WITH last AS (SELECT draft_id, verdict FROM prospect_corrections k WHERE undoes IS NULL AND id = (SELECT max(id) FROM "
+        "prospect_corrections l WHERE l.draft_id = k.draft_id AND l.undoes IS NULL AND NOT EXISTS (SELECT 1 FROM prospect_corrections u WHERE u.undoes = l.id))) "
+        "SELECT d.workflow_version AS version, d.engine_id, sum(d.status = 'drafted') AS drafted, sum(d.status = 'held') AS held, "
+        "count(DISTINCT d.bundle_hash) AS bundles, coalesce(sum(last.verdict = 'approved'), 0) AS unedited, "
+        "coalesce(sum(last.verdict = 'edited'), 0) AS edited, coalesce(sum(last.verdict = 'rejected'), 0) AS rejected "
+        "FROM drafts d LEFT JOIN last ON last.draft_id = d.id WHERE d.workflow_id = ? GROUP BY 1, 2 ORDER BY min(d.seq)",
+        (workflow_id,),
+    )
+    return [dict(row) for row in rows]
+
+
 def drafts(connection: sqlite3.Connection, *, status: str | None, limit: int) -> list[dict[str, Any]]:
     """Return the newest draft of each candidate, newest last; `status` is the candidate's."""
     rows = connection.execute(

@@ -37,6 +37,12 @@ def reused(connection: sqlite3.Connection, workflows: Iterable[Workflow]) -> dic
     return found
 
 
+def used(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    """Return which content each version was used with, by id and version."""
+    rows = connection.execute("SELECT workflow_id, version, semantic_hash FROM workflow_versions")
+    return {(row["workflow_id"], row["version"]): row["semantic_hash"] for row in rows}
+
+
 def note_known(connection: sqlite3.Connection, sources: Mapping[str, tuple[MatchSet, str]]) -> None:
     """Note for whom each readable workflow is, and keep its file's text."""
     for workflow_id, (applies, text) in sources.items():

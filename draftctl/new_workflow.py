@@ -1,0 +1,88 @@
+"""The text of a new workflow: for one situation, or a copy of another, with a first test and what an editor needs. Pure."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from draftctl.errors import UsageError
+from draftctl.workflow import Workflow
+
+MODELINE = "# yaml-language-server: $schema=../schema/workflow.schema.json\n"
+_KEBAB = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """For whom a new workflow is: lists of the vocabulary's words and the notes' keys; an empty one means any."""
+
+    archetypes: Sequence[str] = ()
+    states: Sequence[str] = ()
+    template_keys: Sequence[str] = ()
+
+
+def check_id(word: str) -> str:
+    """Return an id, if it is one. Raises UsageError."""
+    if not _KEBAB.fullmatch(word):
+        raise UsageError(f"{word!r} is no id for a workflow.", hint="Small letters, digits and `-`: first-reply.")
+    return word
+
+
+def fresh_text(id_: str, name: str, situation: Situation, engine: str) -> str:
+    """Return a small workflow that lints clean: think, think, draft, and one test."""
+    return f"""{MODELINE}id: {id_}
+name: {_text(name)}
+version: 1
+appliesTo: {applies_text(situation)}
+context: [pastebin canon, voice rules, safety rules]
+steps:
+  - think: what does this person want, and what do they still need to tell us
+  - think: plan the reply; check the constraints
+  - draft: reply in Quinn's voice, <=320 chars
+engine: {engine}
+tests:
+  - name: what they wrote reaches the model
+    inbound: good evening, are you free this week
+    expect: {{rendered: {{contains: free this week}}}}
+  - name: the reply is short and asks for a day
+    inbound: good evening, are you free this week
+    replies: {{draft3: "Good evening. Which day did you have in mind?"}}
+    expect: {{draft: {{max_chars: 320, contains_any: [day, when]}}}}
+"""
+
+
+def copied_text(text: str, workflow: Workflow, id_: str, name: str, situation: Situation | None) -> str:
+    """Return another workflow's file under a new id, at version 1, for another situation where one is given; the rest stays as written."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    document = workflow.document
+    new = {"id": id_, "name": _text(name), "version": "1"}
+    if situation is not None:
+        new["appliesTo"] = applies_text(situation)
+    places = sorted(((document.span((key,)), key) for key in new if key in document.data), reverse=True)
+    for (first, last), key in places:  # from the end, so that the places before stay where they are
+        lines[first : last + 1] = [f"{key}: {new[key]}"]
+    if situation is not None and "appliesTo" not in document.data:
+        lines.insert(document.span(("version",))[0] + 1, f"appliesTo: {new['appliesTo']}")
+    body = "\n".join(lines)
+    return body if "yaml-language-server" in body else MODELINE + body
+
+
+def applies_text(situation: Situation) -> str:
+    """Return `appliesTo` on one line."""
+    parts = [
+        f"archetypes: [{', '.join(map(_text, situation.archetypes))}]" if situation.archetypes else "",
+        f"states: [{', '.join(map(_text, situation.states))}]" if situation.states else "",
+        f"templateKeys: [{', '.join(map(_text, situation.template_keys))}]" if situation.template_keys else "",
+    ]
+    return "{" + ", ".join(part for part in parts if part) + "}"
+
+
+def _text(word: str) -> str:
+    """Return a word as YAML: plain where that is safe."""
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9 ,'_-]*", word) and word.casefold() not in ("null", "true", "false"):
+        return word if "," not in word else _quoted(word)
+    return _quoted(word)
+
+
+def _quoted(word: str) -> str:
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
