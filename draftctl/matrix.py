@@ -205,7 +205,7 @@ _PAGE = """\
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
 h1 { font-size: 1.4rem; margin-bottom: .2rem; } h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
 table { border-collapse: collapse; width: 100%; table-layout: fixed; } th, td { border: 1px solid var(--line); padding: .25rem; text-align: center; overflow: hidden; }
-th { font-weight: 500; } thead th small { display: block; font-weight: 400; font-size: .68rem; opacity: .75; overflow-wrap: anywhere; line-height: 1.15; }
+th { font-weight: 500; } thead th small { display: block; font-weight: 400; font-size: .6rem; opacity: .75; hyphens: auto; line-height: 1.15; }
 th:first-child { width: 7rem; text-align: left; } td { cursor: default; font-variant-numeric: tabular-nums; }
 td.winner, .chip { background: hsl(var(--h) 65% var(--l)); }
 td.gap { color: #8888; } td.ambiguous { background: #d33; color: #fff; font-weight: 700; } td.broken { background: #a60; color: #fff; font-weight: 700; }

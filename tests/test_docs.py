@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from draftctl.cli.main import app
 from draftctl.gates import GATES
 from draftctl.holds import HOLDS, holds_page
 from draftctl.starter import starter_folder
-from tests.conftest import REPOSITORY, Workspace
+from tests.conftest import BUILD, REPOSITORY, Workspace
+from tests.played_server import PlayedServer
 
 README = (REPOSITORY / "README.md").read_text()
 # The cloud and the hub are what the program is for; the last is the name of SVG, and nothing is fetched from it.
@@ -143,3 +145,42 @@ def test_the_wheel_carries_what_init_lays_out(tmp_path: Path) -> None:
             "scripts/provision-raw-gpu-droplet.sh",
         )
     } <= names
+
+
+def apply_edit(root: Path, block: str) -> None:
+    """Do what a diff block of a page says: the lines with `-` are in the file once, and become those with `+`."""
+    name, *lines = block.strip("\n").split("\n")
+    old = "\n".join(line[1:] for line in lines if line.startswith("-"))
+    new = "\n".join(line[1:] for line in lines if line.startswith("+"))
+    text = (root / name).read_text()
+    assert text.count(old) == 1, (name, old)
+    (root / name).write_text(text.replace(old, new))
+
+
+def in_order(expected: list[str], output: str) -> bool:
+    """Say whether the lines stand in an output in this order; `...` stands for any lines, at a line's end for any more of it."""
+    lines = iter(line.strip() for line in output.splitlines())
+    wanted = [line.strip() for line in expected if line.strip() not in ("", "...")]
+    return all(
+        any(line.startswith(one.removesuffix("...").strip()) if one.endswith("...") else line == one for line in lines)
+        for one in wanted
+    )
+
+
+def test_the_workflow_walk_works_from_new_to_a_second_version(workspace: Workspace) -> None:
+    page = (REPOSITORY / "docs" / "workflows.md").read_text().split("## The file")[0]
+    for kind, block in re.findall(r"```(console|diff)\n(.*?)```", page, re.DOTALL):
+        if kind == "diff":
+            apply_edit(workspace.root, block)
+            continue
+        for part in block.split("$ draftctl ")[1:]:
+            command, *expected = part.rstrip("\n").split("\n")
+            words, _, aside = command.partition("  # exit ")
+            with PlayedServer(BUILD) if " try " in words else nullcontext() as server:
+                environment = {"GPU_INFERENCE_URL": server.url} if server else {}
+                done = workspace.run(*shlex.split(words), **environment)
+            assert done.returncode == int(aside or 0), (words, done.stdout, done.stderr)
+            assert in_order(expected, done.stdout), (expected, done.stdout)
+    assert workspace.json_lint() == []
+    assert (workspace.root / "workflows/late-regular.yaml").read_text().count("version: 2") == 1
+    assert workspace.git("status", "--short") == ""

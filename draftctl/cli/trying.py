@@ -1,6 +1,7 @@
 """`workflow test`, `try`: what a workflow does, before anybody gets a word of it."""
 
 import asyncio
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from draftctl.errors import FileProblems, UsageError
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable, Iterator
 
     from draftctl.engines.base import Engine
     from draftctl.manifest import Manifest
@@ -74,9 +76,19 @@ def run_tests(
         for workflow in workflows:
             manifest = manifest_for(ctx, snapshot, workflow, engine)
             bench = Bench(canon=canon, partials=chains.partials, manifest=manifest, persona=persona)
-            done = asyncio.run(
-                _of_one(ctx, connection, workflow, bench, vocab, matching=matching or "", live=live, fresh=fresh)
-            )
+            with _serving(ctx, manifest) if live else nullcontext() as make_server:
+                done = asyncio.run(
+                    _of_one(
+                        root_of(ctx),
+                        connection,
+                        workflow,
+                        bench,
+                        vocab,
+                        matching=matching or "",
+                        make_server=make_server,
+                        fresh=fresh,
+                    )
+                )
             value["tests"] += [_as_value(one) for one in done[0]]
             value["breaches"] += done[1]
             value["hostile"] += done[2]
@@ -89,8 +101,8 @@ def run_tests(
 
 
 async def _of_one(
-    ctx: typer.Context, connection: "sqlite3.Connection", workflow: "Workflow", bench: "Bench", vocab: "Vocab | None", *,
-    matching: str, live: bool, fresh: bool,
+    root: Path, connection: "sqlite3.Connection", workflow: "Workflow", bench: "Bench", vocab: "Vocab | None", *,
+    matching: str, make_server: "Callable[[], Engine] | None", fresh: bool,
 ) -> "tuple[list[Tested], list[dict[str, str]], int]":  # fmt: skip
     """Run one workflow's tests and, where none was picked out, the hostile corpus."""
     from draftctl.hostile import breaches, corpus
@@ -100,13 +112,13 @@ async def _of_one(
     from draftctl.workflow_tests import candidate_of, run_test
 
     cell = next(iter(cells_of(workflow, bench.canon, vocab)))
-    server = _server(ctx, bench.manifest) if live else None
+    server = make_server() if make_server else None
     tested: list[Tested] = []
     try:
         for case in workflow.tests:
             if matching not in case.name:
                 continue
-            thread = _thread_of(root_of(ctx), case.thread) if case.thread else None
+            thread = _thread_of(root, case.thread) if case.thread else None
             who = candidate_of(case, workflow, bench, cell, thread)
             answers = Recorded(bench.manifest.id, Kept(connection, who, fresh=fresh), server)
             tested.append(await run_test(case, workflow, bench, who, answers))
@@ -162,9 +174,15 @@ def _sum_up(value: dict[str, Any], untested: list[str], *, live: bool) -> str:
     return text
 
 
-def _server(ctx: typer.Context, manifest: "Manifest") -> "Engine":
-    """Return the server that is named; a trial rents none. Raises UsageError where there is none, or where all is paused."""
-    from draftctl.cli.adapters import engine_maker
+@contextmanager
+def _serving(ctx: typer.Context, manifest: "Manifest") -> "Iterator[Callable[[], Engine]]":
+    """Lead to the server that is named, or to the droplet that is up for this build; a trial rents none.
+
+    Raises UsageError where there is none, or where all is paused.
+    """
+    from draftctl.cli.adapters import engine_maker, served_engine
+    from draftctl.cli.ready import on_lease
+    from draftctl.service import RunOptions
     from draftctl.store import jobs
 
     settings = settings_of(ctx)
@@ -172,12 +190,16 @@ def _server(ctx: typer.Context, manifest: "Manifest") -> "Engine":
         paused = jobs.paused(connection)
     if paused is not None:
         raise UsageError(f"Everything is paused: {paused}.", hint="`draftctl resume --by NAME` goes on.")
-    if not settings.values.inference.url:
-        raise UsageError(
-            "There is no server to ask: GPU_INFERENCE_URL is not set.",
-            hint="`draftctl gpu up` starts one and prints how to reach it; docs/gpu.md.",
-        )
-    return engine_maker(settings)(manifest.id, manifest)
+    with on_lease(settings, RunOptions(command="draftctl workflow try", engine=manifest.id)) as (_, address):
+        if address is not None:
+            yield lambda: served_engine(settings, manifest.id, manifest, *address)
+        elif settings.values.inference.url:
+            yield lambda: engine_maker(settings)(manifest.id, manifest)
+        else:
+            raise UsageError(
+                f"There is no server to ask: GPU_INFERENCE_URL is not set, and no droplet is up for {manifest.id}.",
+                hint=f"`draftctl gpu up --engine {manifest.id}` starts one.",
+            )
 
 
 # -- one candidate, for real --------------------------------------------------------------------------------------------------------------
@@ -210,7 +232,8 @@ def try_(
     for word in engine or [None]:  # type: ignore[list-item]
         manifest = manifest_for(ctx, snapshot, workflow, word)
         bench = Bench(canon=canon, partials=chains.partials, manifest=manifest, persona=persona)
-        columns[manifest.id] = asyncio.run(_tries(ctx, workflow, bench, who, samples, fresh=fresh))
+        with _serving(ctx, manifest) as make_server:
+            columns[manifest.id] = asyncio.run(_tries(ctx, workflow, bench, who, make_server, samples, fresh=fresh))
     note = canon.find(who.template_key or "")
     value = {
         "workflow_id": workflow.id, "version": workflow.version, "candidate_id": who.id, "dispatchable": False,
@@ -254,12 +277,19 @@ def _filled_note(text: str, who: "Candidate") -> str:
 
 
 async def _tries(
-    ctx: typer.Context, workflow: "Workflow", bench: "Bench", who: "Candidate", samples: int, *, fresh: bool
+    ctx: typer.Context,
+    workflow: "Workflow",
+    bench: "Bench",
+    who: "Candidate",
+    make_server: "Callable[[], Engine]",
+    samples: int,
+    *,
+    fresh: bool,
 ) -> list[dict[str, Any]]:
     from draftctl.store.tried import Kept
     from draftctl.trial import Recorded
 
-    server = _server(ctx, bench.manifest)
+    server = make_server()
     try:
         with database(ctx) as connection:
             rows = []
