@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -275,6 +275,43 @@ def named_in(text: str, root: str) -> list[tuple[str, int]]:
         return []
     faults = [_Fault("", line, name, name) for name, line in paths]
     return [(one.message, one.offset) for one in _placed(text, faults)]
+
+
+_SURE_FILTERS = {"upper", "lower", "title", "capitalize", "trim", "default", "d", "string"}
+_SURE_TESTS = {"defined", "undefined", "none"}
+
+
+def renders_surely(text: str, extracts: Container[str], partials: Mapping[str, str]) -> bool:
+    """Say whether a text that breaks no rule can be rendered whatever it is given, so that nobody needs to try: it prints and compares plainly.
+
+    `extracts` are the steps whose fields were looked up already.
+    """
+    if is_plain(text):
+        return True
+    tree = _parsed(text)
+    plain = tree.is_simple and all(used.name in _SURE_FILTERS for used in tree.all(nodes.Filter))
+    plain = plain and all(test.name in _SURE_TESTS for test in tree.all(nodes.Test))
+    plain = plain and all(op.op in ("eq", "ne") for compare in tree.all(nodes.Compare) for op in compare.ops)
+    deep = [node for node in tree.all(nodes.Getattr, nodes.Getitem) if not isinstance(node.node, nodes.Name)]
+    looked_up = [path for path, _ in _deep_paths(tree) if path[0] == "steps" and path[1] in extracts]
+    included_too = all(renders_surely(partials.get(name, ""), extracts, {}) for name in included(text))
+    return plain and len(deep) == len(looked_up) and included_too
+
+
+def compared_with_numbers(text: str) -> set[str]:
+    """Return the atoms that a text compares with a number."""
+    if is_plain(text):
+        return set()
+    try:
+        tree = _parsed(text)
+    except (TemplateSyntaxError, RecursionError, ValueError):
+        return set()
+    found = set()
+    for compare in tree.all(nodes.Compare):
+        sides = [compare.expr, *(operand.expr for operand in compare.ops)]
+        if any(isinstance(side, nodes.Const) and isinstance(side.value, (int, float)) for side in sides):
+            found |= {side.attr for side in sides if isinstance(side, nodes.Getattr)}
+    return found
 
 
 def _deep_paths(tree: _Tree) -> Iterator[tuple[_Path, int]]:

@@ -13,22 +13,30 @@ from draftctl.rendering import Facts, Prompts
 from draftctl.workflow import Workflow
 
 
-class _Left:
-    """Stands for what a step would leave: it prints as its own name, has every part, and counts as true."""
+class Left:
+    """Stands for what a step would leave: it prints as its own name, has every part, and is true whatever it is compared with."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def __getattr__(self, part: str) -> "_Left":
+    def __getattr__(self, part: str) -> "Left":
         if part.startswith("__"):
             raise AttributeError(part)
-        return _Left(f"{self._name}.{part}")
+        return Left(f"{self._name}.{part}")
 
-    def __getitem__(self, part: object) -> "_Left":
-        return _Left(f"{self._name}.{part}")
+    def __getitem__(self, part: object) -> "Left":
+        return Left(f"{self._name}.{part}")
 
-    def __iter__(self) -> Iterator["_Left"]:
+    def __iter__(self) -> Iterator["Left"]:
         return iter((self,))
+
+    def __len__(self) -> int:
+        return 1
+
+    def __lt__(self, _other: object) -> bool:
+        return True
+
+    __gt__ = __le__ = __ge__ = __lt__
 
     def __str__(self) -> str:
         return f"{{{{ {self._name} }}}}"
@@ -48,7 +56,7 @@ def preview(
     candidate: Candidate, workflow: Workflow, context: Context, manifest: Manifest, prompts: Prompts, notes: Facts
 ) -> list[Previewed]:
     """Return every request of a chain in which nothing is left out or asked twice. Raises RenderError."""
-    left: dict[str, _Left] = {}
+    left: dict[str, Left] = {}
     messages: tuple[PromptPart, ...] = ()
     answer = ""
     found = []
@@ -67,6 +75,6 @@ def preview(
             step, workflow, manifest.sampling.model_dump(exclude_none=True), f"{candidate.thread_id}\0{step.name}\0{1}"
         )
         found.append(Previewed(n=n, verb=step.verb, messages=messages, prompt_hash=prompt_hash(messages, settings)))
-        left[step.name] = _Left(f"steps.{step.name}")
+        left[step.name] = Left(f"steps.{step.name}")
         answer = str(left[step.name])
     return found

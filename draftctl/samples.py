@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from draftctl.canon import Canon
-from draftctl.jinja_check import named_in
+from draftctl.jinja_check import compared_with_numbers, named_in
 from draftctl.models import Candidate, Message
 from draftctl.routing import Cell
 from draftctl.vocab import Vocab
@@ -40,7 +40,10 @@ def sample(cell: Cell, workflow: Workflow, canon: Canon, partials: Mapping[str, 
     texts = [step.text for step in workflow.steps] + [partials[name] for name in workflow.partials]
     texts += [f"{{{{ {step.when} }}}}" for step in workflow.steps if step.when]
     named = [name for one in texts for name, _ in named_in(one, "atoms")]
-    atoms: dict[str, Any] = {name: _ATOMS.get(name, _ATOM) for name in (*(note.atoms if note else ()), *named)}
+    numbers = {name for one in texts for name in compared_with_numbers(one)}
+    atoms: dict[str, Any] = {
+        name: 1 if name in numbers else _ATOMS.get(name, _ATOM) for name in (*(note.atoms if note else ()), *named)
+    }
     return Candidate(
         id="sample",
         thread_id="sample",

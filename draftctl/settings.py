@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from draftctl.addresses import is_near
 from draftctl.errors import UsageError
@@ -74,7 +74,8 @@ def _timezone(value: Any) -> str | None:
         raise ValueError(f"{value!r} is no time zone; it reads like Europe/Berlin") from None
 
 
-Duration = Annotated[int, BeforeValidator(parse_duration)]
+_WRITTEN = WithJsonSchema({"type": ["string", "integer"]})  # what an editor is told: `30m`
+Duration = Annotated[int, BeforeValidator(parse_duration), _WRITTEN]
 Day = Annotated[date | None, BeforeValidator(_day)]
 Count = Annotated[int, Field(ge=1)]
 Usd = Annotated[float, Field(ge=0)]

@@ -52,18 +52,19 @@ store.persons
 store.decisions store.tried store.audit store.writer store.checkpoints store.workflows store.leases_of_review
 store.db
 lint workspace
-runner preview samples
+runner
 stages screening
 engines.chat
 engines.template engines.absent engines.endpoints engines.wire engines.probe
-chain
-memory
-answers context engines.base
 decisions classifier
 loading
 rules
-rules.yaml_syntax rules.duplicate rules.alias rules.unknown_key rules.wrong_type rules.missing rules.value rules.workflow_id rules.engine rules.verb rules.step_name rules.options rules.extract_schema rules.one_draft rules.limit rules.jinja rules.unknown_name rules.untrusted rules.vocabulary rules.note rules.gate_name rules.control_token rules.unseen rules.context_entry rules.test_case rules.ambiguous rules.shadow rules.locked rules.reused rules.lock_file rules.experiment rules.lookalike_note rules.unsendable rules.note_length rules.classifier_rules rules.rule_order rules.trust rules.rule_example rules.many_atoms rules.gap rules.no_test rules.price rules.folded rules.look_alike rules.priority rules.budget rules.cache rules.inbound rules.unlocked rules.no_build rules.unused rules.no_limit rules.not_run rules.alias_target rules.open_rules rules.rule_without_example rules.unreached
+rules.yaml_syntax rules.duplicate rules.alias rules.unknown_key rules.wrong_type rules.missing rules.value rules.workflow_id rules.engine rules.verb rules.step_name rules.options rules.extract_schema rules.one_draft rules.limit rules.jinja rules.unknown_name rules.untrusted rules.vocabulary rules.note rules.gate_name rules.control_token rules.unseen rules.context_entry rules.test_case rules.ambiguous rules.shadow rules.locked rules.reused rules.lock_file rules.experiment rules.lookalike_note rules.unsendable rules.note_length rules.classifier_rules rules.rule_order rules.trust rules.rule_example rules.many_atoms rules.gap rules.no_test rules.price rules.folded rules.look_alike rules.priority rules.budget rules.cache rules.inbound rules.unlocked rules.no_build rules.unused rules.no_limit rules.not_run rules.alias_target rules.open_rules rules.rule_without_example rules.unreached rules.unrenderable
 rules.base
+preview samples
+chain
+memory
+answers context engines.base
 chainset
 routing workflowlock classifier_file
 workflow

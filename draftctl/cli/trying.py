@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
 
+    from draftctl.canon import Canon
+    from draftctl.chainset import ChainSet
     from draftctl.engines.base import Engine
     from draftctl.manifest import Manifest
     from draftctl.models import Candidate, Result
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from draftctl.vocab import Vocab
     from draftctl.workflow import Workflow
     from draftctl.workflow_tests import Tested
+    from draftctl.workspace import Snapshot
 
 _MARKS = {"passed": "ok  ", "failed": "FAIL", "unchecked": "?   "}
 _MOST = 20
@@ -60,49 +64,53 @@ def run_tests(
         raise FileProblems(problem for broken in chains.broken.values() for problem in broken.problems)
     if listed:
         rows = [{"workflow": w.id, "name": t.name} for w in workflows for t in w.tests if (matching or "") in t.name]
-        emit(
-            {"tests": rows},
-            as_json=as_json,
-            text="\n".join(f"{row['workflow']}: {row['name']}" for row in rows) or "There is no test.",
-        )
+        said = "\n".join(f"{row['workflow']}: {row['name']}" for row in rows)
+        emit({"tests": rows}, as_json=as_json, text=said or "There is no test.")
         return
+    picked = Picked(matching=matching or "", live=live, fresh=fresh, engine=engine, quiet=as_json)
+    value = _of_all(ctx, workflows, (snapshot, canon, chains), picked)
+    emit(value, as_json=as_json, text=_sum_up(value, [w.id for w in workflows if not w.tests], live=live))
+    raise typer.Exit(1 if value["failed"] or value["breaches"] else 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picked:
+    """Which tests are run, and how: those with a text in their name, on which build, asking a server or not."""
+
+    matching: str
+    live: bool
+    fresh: bool
+    engine: str | None
+    quiet: bool
+
+
+def _of_all(
+    ctx: typer.Context, workflows: "list[Workflow]", tree: "tuple[Snapshot, Canon, ChainSet]", picked: Picked
+) -> dict[str, Any]:
+    """Run the tests of some workflows, and say of each how it went as soon as that is known."""
     from draftctl.service import load_vocab
     from draftctl.trial import Bench
 
+    snapshot, canon, chains = tree
     vocab = load_vocab(snapshot)
     persona = settings_of(ctx).values.persona.name
+    value: dict[str, Any] = {"tests": [], "breaches": [], "hostile": 0}
     with database(ctx) as connection:
-        value: dict[str, Any] = {"tests": [], "breaches": [], "hostile": 0}
         for workflow in workflows:
-            manifest = manifest_for(ctx, snapshot, workflow, engine)
+            manifest = manifest_for(ctx, snapshot, workflow, picked.engine)
             bench = Bench(canon=canon, partials=chains.partials, manifest=manifest, persona=persona)
-            with _serving(ctx, manifest) if live else nullcontext() as make_server:
-                done = asyncio.run(
-                    _of_one(
-                        root_of(ctx),
-                        connection,
-                        workflow,
-                        bench,
-                        vocab,
-                        matching=matching or "",
-                        make_server=make_server,
-                        fresh=fresh,
-                    )
-                )
+            with _serving(ctx, manifest) if picked.live else nullcontext() as make_server:
+                done = asyncio.run(_of_one(root_of(ctx), connection, workflow, bench, vocab, picked, make_server))
             value["tests"] += [_as_value(one) for one in done[0]]
             value["breaches"] += done[1]
             value["hostile"] += done[2]
-            if not as_json:
+            if not picked.quiet:
                 typer.echo("\n".join(_lines(workflow, *done)))
-    counts = {name: sum(1 for one in value["tests"] if one["verdict"] == name) for name in _MARKS}
-    value |= counts
-    emit(value, as_json=as_json, text=_sum_up(value, [w.id for w in workflows if not w.tests], live=live))
-    raise typer.Exit(1 if counts["failed"] or value["breaches"] else 0)
+    return value | {name: sum(1 for one in value["tests"] if one["verdict"] == name) for name in _MARKS}
 
 
 async def _of_one(
-    root: Path, connection: "sqlite3.Connection", workflow: "Workflow", bench: "Bench", vocab: "Vocab | None", *,
-    matching: str, make_server: "Callable[[], Engine] | None", fresh: bool,
+    root: Path, connection: "sqlite3.Connection", workflow: "Workflow", bench: "Bench", vocab: "Vocab | None", picked: Picked, make_server: "Callable[[], Engine] | None"
 ) -> "tuple[list[Tested], list[dict[str, str]], int]":  # fmt: skip
     """Run one workflow's tests and, where none was picked out, the hostile corpus."""
     from draftctl.hostile import breaches, corpus
@@ -116,16 +124,16 @@ async def _of_one(
     tested: list[Tested] = []
     try:
         for case in workflow.tests:
-            if matching not in case.name:
+            if picked.matching not in case.name:
                 continue
             thread = _thread_of(root, case.thread) if case.thread else None
             who = candidate_of(case, workflow, bench, cell, thread)
-            answers = Recorded(bench.manifest.id, Kept(connection, who, fresh=fresh), server)
+            answers = Recorded(bench.manifest.id, Kept(connection, who, fresh=picked.fresh), server)
             tested.append(await run_test(case, workflow, bench, who, answers))
     finally:
         if server is not None:
             await server.close()
-    if matching:
+    if picked.matching:
         return tested, [], 0
     found = await breaches(workflow, bench, sample(cell, workflow, bench.canon, bench.partials))
     return tested, [{"workflow": workflow.id, "text": one.text, "why": one.why} for one in found], len(corpus())

@@ -17,7 +17,7 @@ _COUNT = "a whole number from 0"
 _KINDS = {
     "maxLength": _COUNT, "minLength": _COUNT, "maxItems": _COUNT, "minItems": _COUNT, "minimum": "a number", "maximum": "a number",
     "required": "a list of different words", "enum": "a list", "title": "text", "description": "text", "properties": "keys with values",
-    "additionalProperties": "true or false", "items": "a schema",
+    "additionalProperties": "true or false", "items": "a schema", "type": "a type, or a list of different ones",
 }  # fmt: skip
 _ROOT = 3  # a schema's own path: steps, n, schema
 
@@ -68,6 +68,9 @@ def _is(kind: str, value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and value >= 0
     if kind == "a number":
         return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind == "a type, or a list of different ones":
+        words = value if isinstance(value, tuple) else (value,)
+        return bool(words) and len(set(map(str, words))) == len(words)
     if kind == "a list of different words":
         words = value if isinstance(value, tuple) else (0,)
         return all(isinstance(word, str) for word in words) and len(set(words)) == len(words)
