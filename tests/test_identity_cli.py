@@ -249,7 +249,7 @@ def test_lint_reports_the_whole_workspace_in_json_with_places(workspace: Workspa
     bad = [
         (p["line"], p["column"], p["rule"], p["severity"]) for p in found if p["path"] == "workflows/partials/bad.j2"
     ]
-    assert bad == [(1, 1, "W-UNUSED", "warning"), (2, 1, "E-UNDEF", "error")]
+    assert bad == [(1, 1, "W-UNUSED", "warning"), (2, 4, "E-UNDEF", "error")]
     assert {p["path"] for p in found} >= {"draftctl.yaml", f"engines/{BUILD}.yaml", FIRST}
     assert found_at(found, FIRST)["rule"] == "W-LOCK"
     only = workspace.json_lint(FIRST)
