@@ -67,6 +67,8 @@ def lint_workspace(
     chains = load_chains(files, canon, vocab)
     for broken in chains.broken.values():
         problems += broken.problems
+    for workflow in chains.workflows.values():
+        problems += workflow.test_problems
     whole = Whole(
         files=files,
         chains=chains,

@@ -31,6 +31,7 @@ def parse_workflow(
     """Read a workflow file's bytes; `path` is its place in the workspace, `partials` are the texts that it may include.
 
     Raises FileProblems with everything that is wrong in the file; without canon and vocabulary, what it names is not looked up.
+    What is wrong in its tests alone makes nobody wait for a reply: it stands in the workflow's `test_problems`.
     """
     document = read_yaml(content, path, loader=loader)
     file = salvage(document, WorkflowFile)
@@ -39,9 +40,10 @@ def parse_workflow(
         written = Written(document, file.steps, file=file, partials=partials, canon=canon, vocab=vocab)
         problems += steps_problems(written)
         problems += (found for rule in RULES for found in rule.run(rule.of_file, written))
-    if problems or file is None:
-        raise FileProblems(sorted(problems, key=lambda one: (one.line, one.column))[:MAX_PROBLEMS])
-    return read_workflow(document, file, partials)
+    problems.sort(key=lambda one: (one.line, one.column))
+    if file is None or any(not document.is_within(problem, ("tests",)) for problem in problems):
+        raise FileProblems(problems[:MAX_PROBLEMS])
+    return replace(read_workflow(document, file, partials), test_problems=tuple(problems[:MAX_PROBLEMS]))
 
 
 def steps_problems(written: Written) -> list[Problem]:

@@ -97,6 +97,7 @@ class Workflow:
     semantic_hash: str
     description: str = ""
     tests: tuple[TestFile, ...] = ()
+    test_problems: tuple[Problem, ...] = ()
     examples: ExamplesRule | None = None
     auto: bool = False
     document: Document

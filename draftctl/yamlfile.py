@@ -137,7 +137,15 @@ class Document:
 
     def span(self, path: Path) -> tuple[int, int]:
         """Return the lines (from 0) that a key and its value take. Raises KeyError where there is none."""
-        return self._keys[path].line, max(self._values[path].end, self._keys[path].line)
+        inside = [place.end for one, place in self._values.items() if one[: len(path)] == path]
+        return self._keys[path].line, max(self._keys[path].line, *inside)
+
+    def is_within(self, problem: Problem, path: Path) -> bool:
+        """Say whether a problem stands in the lines of a key and its value."""
+        if path not in self._keys:
+            return False
+        first, last = self.span(path)
+        return first + 1 < problem.line <= last + 1
 
     def raw(self, path: Path) -> str | None:
         """Return the text of a plain scalar as it was written."""
@@ -315,7 +323,7 @@ def _walk(document: Document, node: Any, path: Path, depth: int, seen: set[int])
     mark = node.start_mark
     style = getattr(node, "style", None) or ""
     raw = node.value if node.tag == _PLAIN else None
-    end = node.end_mark.line - (1 if style in ("|", ">") else 0)
+    end = _last_line(node, style)
     document._values[path] = _Place(line=mark.line, column=mark.column, style=style, raw=raw, end=end)  # noqa: SLF001
     if id(node) in seen:
         spoil(document, path, None)
@@ -332,6 +340,13 @@ def _walk(document: Document, node: Any, path: Path, depth: int, seen: set[int])
             _walk(document, child, (*path, n), depth + 1, seen)
     elif isinstance(node, yaml.MappingNode):
         _walk_mapping(document, node, path, depth, seen)
+
+
+def _last_line(node: Any, style: str) -> int:
+    """Return a value's last line; of a block's keys or items that is known from what stands in it."""
+    if isinstance(node, yaml.ScalarNode):
+        return int(node.end_mark.line) - (1 if style in ("|", ">") else 0)
+    return int(node.end_mark.line if node.flow_style else node.start_mark.line)
 
 
 def spoil(document: Document, path: Path, instead: Any) -> None:

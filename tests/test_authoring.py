@@ -546,6 +546,9 @@ def test_a_test_that_fails_or_expects_nothing_fails(workspace: Workspace) -> Non
     assert "FAIL a wrong word" in workspace.ok("workflow", "test", "first-reply", "-k", "wrong word", code=1)
     assert {p["rule"] for p in workspace.json_lint(code=2)} == {"E-TEST"}
     assert "first-reply: a minor" in workspace.ok("workflow", "test", "--list")
+    add_test(workspace, "  - {nmae: a misspelt key, inbound: hello, archetype: rud}\n")
+    assert {p["rule"] for p in workspace.json_lint(code=2)} == {"E-TEST", "E-KEY", "E-MISSING", "E-VOCAB"}
+    assert "did you mean 'name'" in workspace.run("workflow", "test", "first-reply").stderr
     with PlayedServer(BUILD) as server:  # a test's fault is no reason for candidates to hold
         workspace.commit("x", "")
         message = line("a", "are you free on friday?", archetype="courteous", state="new")

@@ -62,6 +62,8 @@ def run_tests(
     workflows = [find_workflow(chains, id_) for id_ in ids] if ids else list(chains.workflows.values())
     if not ids and chains.broken:
         raise FileProblems(problem for broken in chains.broken.values() for problem in broken.problems)
+    if any(workflow.test_problems for workflow in workflows):
+        raise FileProblems(problem for workflow in workflows for problem in workflow.test_problems)
     if listed:
         rows = [{"workflow": w.id, "name": t.name} for w in workflows for t in w.tests if (matching or "") in t.name]
         said = "\n".join(f"{row['workflow']}: {row['name']}" for row in rows)
