@@ -50,6 +50,7 @@ bench: $(VENV)/ready
 	$(RUN)python -m benchmarks.bench_export
 	$(RUN)python -m benchmarks.bench_few_shot
 	$(RUN)python -m benchmarks.bench_review
+	$(RUN)python -m benchmarks.bench_lint
 
 docs: $(VENV)/ready
 	$(RUN)python scripts/make_docs.py

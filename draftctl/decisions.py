@@ -4,7 +4,7 @@ A decision is chosen as a workflow is: the narrowest wins, then `priority`, and 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Annotated
 
@@ -80,13 +80,19 @@ class Decisions:
     entries: tuple[Entry, ...]
     by_id: Mapping[str, Decision]
     document: Document
+    seen: dict[Vocab, tuple["Row", ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def choose(self, cell: Cell) -> Choice:
         """Choose for one situation; the winner's id names the decision."""
         return choose(self.entries, cell, what="decision")
 
-    def rows(self, vocab: Vocab) -> Iterator[Row]:
-        """Yield every archetype and state with every combination of the atoms that matter there."""
+    def rows(self, vocab: Vocab) -> tuple[Row, ...]:
+        """Return every archetype and state with every combination of the atoms that matter there."""
+        if vocab not in self.seen:
+            self.seen[vocab] = tuple(self._rows(vocab))
+        return self.seen[vocab]
+
+    def _rows(self, vocab: Vocab) -> Iterator[Row]:
         for archetype in vocab.archetypes:
             for state in vocab.states:
                 here = [entry for entry in self.entries if _is_for(entry.applies, archetype, state)]

@@ -28,24 +28,28 @@ def salvage(document: Document, model: type[Model]) -> Model | None:
 
     Returns None where nothing can be read of it.
     """
-    as_text: frozenset[Path] = frozenset()
-    if document.data is None:
+    # A version is nearly always written as a number: knowing that here saves the second look at nearly every file.
+    written = document.raw(("version",)) if "version" in model.model_fields else None
+    as_text: frozenset[Path] = frozenset() if written in (None, *NULLS) else frozenset({("version",)})
+    data = document.build(as_text)
+    if data is None:
         document.problems.append(document.problem((), "the file is empty", "E-MISSING"))
         return None
-    if not isinstance(document.data, dict):
+    if not isinstance(data, dict):
         document.problems.append(document.problem((), "the file wants keys with values (`key: value`)", "E-TYPE"))
         return None
     for _ in range(_ROUNDS):
-        data = document.build(as_text) if as_text or document.spoiled else document.data
         error = _try(model, data)
         if not isinstance(error, ValidationError):
             return error
         more = _as_text(document, error) - as_text
         if more:
             as_text |= more
+            data = document.build(as_text)
             continue
         for item in sorted(error.errors(include_url=False), key=lambda one: -len(_known_path(document, one["loc"]))):
             _repair(document, model, item)
+        data = document.build(as_text)
     return None
 
 

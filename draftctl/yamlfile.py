@@ -26,6 +26,9 @@ _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+]?[0-9]+)?")
 NULLS = ("null", "~", "")
 _CONSTANTS = {"true": True, "false": False} | dict.fromkeys(NULLS)
 _QUOTE_JINJA = "a text that starts with {{ or {% needs quotes, or a | block"
+_MAYBE_ALIAS = re.compile(
+    r"(?:^|[\s\[\]{},:])[&*]\S", re.MULTILINE
+)  # only then are the tokens looked at, which costs as much as reading
 _PLAIN, _QUOTED, _COLLECTION = "!plain", "!quoted", "!collection"
 
 
@@ -65,13 +68,20 @@ class Document:
 
     path: str
     lines: list[str]
-    data: Any = None
     problems: list[Problem] = field(default_factory=list)
     spoiled: set[Path] = field(default_factory=set)
     _values: dict[Path, _Place] = field(default_factory=dict)
     _keys: dict[Path, _Place] = field(default_factory=dict)
     _root: Any = None
     _patched: dict[Path, Any] = field(default_factory=dict)
+    _data: Any = None
+
+    @property
+    def data(self) -> Any:
+        """Return the data, its plain scalars resolved; once a schema was asked, as that wants them."""
+        if self._data is None and self._root is not None:
+            self._data = self._value(self._root, (), frozenset())
+        return self._data
 
     def problem_at(self, line: int, column: int, message: str, rule: str) -> Problem:
         """Make a problem at a line and column that count from 0."""
@@ -153,8 +163,9 @@ class Document:
         return place.raw if place else None
 
     def build(self, as_text: frozenset[Path]) -> Any:
-        """Build the data again, with the plain scalars at these paths as the text that was written."""
-        return self._value(self._root, (), as_text)
+        """Build the data with the plain scalars at these paths as the text that was written, and without what is reported."""
+        self._data = self._value(self._root, (), as_text) if self._root is not None else None
+        return self._data
 
     def _value(self, node: Any, path: Path, as_text: frozenset[Path]) -> Any:
         if path in self._patched:
@@ -224,7 +235,7 @@ def read_yaml(content: bytes, path: str, *, loader: str = "") -> Document:
     _stop_on(document)
     chosen = LOADERS[loader or ("c" if "c" in LOADERS else "python")]
     try:
-        if "&" in text or "*" in text:
+        if _MAYBE_ALIAS.search(text):
             _refuse_aliases(document, text, chosen)
         root = yaml.compose(text, Loader=chosen)
     except yaml.MarkedYAMLError as error:
@@ -239,7 +250,6 @@ def read_yaml(content: bytes, path: str, *, loader: str = "") -> Document:
     document._root = root  # noqa: SLF001  (the reader fills its own value)
     if root is not None:
         _walk(document, root, (), 0, set())
-    document.data = document.build(frozenset()) if root is not None else None
     return document
 
 

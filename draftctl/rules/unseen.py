@@ -14,6 +14,8 @@ def _check(whole: Whole) -> Found:
         if text.isascii():
             continue
         for n, line in enumerate(text.split("\n"), start=1):
+            if line.isascii():
+                continue
             for column, char in enumerate(line, start=1):
                 if is_unseen(char):
                     yield whole.at_line(path, f"{code_point(char)} stands here, and nobody sees it", n, column)
