@@ -380,3 +380,31 @@ def test_a_raw_inbox_goes_all_the_way_with_a_model_that_classifies(
         f"real vLLM, raw inbox classified by the model: {len(asked)} of 30 asked, {differ} otherwise than by the rules, {sent} drafted and sent, "
         f"{first['holds']} after the first run, {first['requests']} requests",
     )
+
+
+def test_a_trial_answers_for_real_and_a_live_test_is_remembered_offline(server: str, workspace: Workspace) -> None:
+    (workspace.root / "one.json").write_text(friday(1))
+    command = ("workflow", "try", "first-reply", "--candidate", "one.json", "-n", "3", "--engine", BUILD)
+    value = workspace.json(*command, **environment(server))
+    assert len(value["tries"]) == 3
+    assert all(one["body"] or one["held"] for one in value["tries"])
+    assert len({one["steps"][0]["output"] for one in value["tries"]}) > 1, "each sample has a seed of its own"
+    asked = sum(one["asked"] for one in value["tries"])
+    again = workspace.json(*command, **environment(server))
+    whole = [one for one, other in zip(value["tries"], again["tries"], strict=True) if other["asked"] == 0]
+    assert sum(one["asked"] for one in again["tries"]) < asked
+    assert whole, "what was answered whole is not asked again"
+    assert workspace.one("SELECT count(*) FROM drafts") == 0
+    path = workspace.root / "workflows/first-reply.yaml"
+    path.write_text(
+        path.read_text()
+        + "  - {name: asked, inbound: are you free on friday, expect: {steps.think1: nobody says this}}\n"
+    )
+    live = workspace.json(
+        "workflow", "test", "first-reply", "-k", "asked", "--live", "--engine", BUILD, code=1, **environment(server)
+    )
+    assert live["tests"][0]["failures"][0].startswith("steps.think1 is ")
+    offline = json.loads(
+        workspace.run("workflow", "test", "first-reply", "-k", "asked", "--engine", BUILD, "--json").stdout
+    )
+    assert offline["tests"][0]["failures"] == live["tests"][0]["failures"], "what was said whole is remembered"
