@@ -31,26 +31,26 @@ class Purge:
 def forget(connection: sqlite3.Connection, word: str, manifests: Mapping[str, Manifest], *, by: str) -> dict[str, Any]:
     """Erase all that is known of a person but their ids; return what went, and who holds copies. Raises UsageError for a stranger."""
     with transaction(connection):
-        only_tried = tried.erase(connection, [word])  # also of somebody who never came in here
-        if only_tried:
-            audit.append(connection, kind="forget", subject=word, actor=by, detail={"tried": only_tried})
+        of_trials = tried.erase(connection, [word])  # also of somebody who never came in here
+        if of_trials:
+            audit.append(connection, kind="forget", subject=word, actor=by, detail={"tried": of_trials})
     person = person_meant(connection, word)
     if not connection.execute("SELECT 1 FROM candidates WHERE person_id = ? LIMIT 1", (person,)).fetchone():
-        if only_tried:
-            return _result(connection, Erased(), manifests)
+        if of_trials:
+            return {**_result(connection, Erased(), manifests), "tried": of_trials}
         raise UsageError(f"Nobody here is {word!r}.", hint="A person's id, or that of one of their candidates.")
     done = Erased()
     with transaction(connection):
         ids = erasure.candidates_of(connection, person)
         erasure.erase(connection, ids, done, by=by, why="forget")
         names = erasure.names_of(connection, person)
-        tried.erase(connection, names)
+        of_trials += tried.erase(connection, [*names, *ids])
         erasure.purge_rejects(connection, done, words=[*names, *ids])
         reach("erase.in_transaction")
         erasure.drop_training(connection, done, person_id=person)
         erasure.sweep(connection)
         audit.append(connection, kind="forget", subject=person, actor=by, detail={"candidates": done.candidates})
-    return _result(connection, done, manifests)
+    return {**_result(connection, done, manifests), "tried": of_trials}
 
 
 def purge(

@@ -77,7 +77,10 @@ class _Says:
 async def breaches(workflow: Workflow, bench: Bench, benign: Candidate) -> list[Breach]:
     """Return every text of the corpus that does not stay data in a workflow's prompts. `benign` is who writes otherwise."""
     found: list[Breach] = []
-    would = bench.preview(workflow, benign)
+    try:
+        would = bench.preview(workflow, benign)
+    except RenderError as error:
+        return [Breach(text="a harmless one", why=f"cannot be rendered: {error}")]
     for name, text in corpus().items():
         wrote = replace(
             benign,

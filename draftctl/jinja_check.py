@@ -13,6 +13,7 @@ from draftctl.rendering import ENVIRONMENT, FILTERS, compiled, is_plain
 from draftctl.spelling import did_you_mean
 
 _Path = tuple[str, ...]
+_MOST = 20  # faults of one text that anybody reads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ def prompt_problems(
     except (SyntaxError, RecursionError, ValueError, OverflowError, MemoryError):
         message = "this is nested too deeply, or a number in it is too large"
         return [TextProblem(rule="E-JINJA", message=message, line=1, offset=_start(text, 1))]
-    return _placed(text, faults or (_unknown_names(tree, known) if known else ()))
+    return _placed(text, faults or (_unknown_names(tree, known) if known else ()))[:_MOST]
 
 
 @dataclass(frozen=True, slots=True)

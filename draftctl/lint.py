@@ -1,7 +1,8 @@
 """What is wrong, or will be, in a workspace: what its readers refuse, and what the rules find. Pure."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -23,7 +24,7 @@ from draftctl.screening import body_hits
 from draftctl.vocab import VOCAB, Vocab, parse_vocab
 from draftctl.workflow import Workflow, read_partials, workflow_paths
 from draftctl.workflowlock import LOCK, read_lock
-from draftctl.yamlfile import parse_yaml
+from draftctl.yamlfile import MAX_PROBLEMS, parse_yaml
 
 _SAMPLE = "Alex"
 Parsed = TypeVar("Parsed")
@@ -75,13 +76,14 @@ def lint_workspace(
         canon=canon,
         vocab=vocab,
         manifests={id_: manifest for id_, manifest in manifests.items() if manifest is not None},
-        locked=keep(lambda: read_lock(files.get(LOCK))) or {},
+        locked=keep(lambda: read_lock(files.get(LOCK))),
         before=_readable(before) if before is not None else {},
         now=_readable(files) if before is not None else {},
         experiments=[one for one in experiments if one is not None],
         ref=ref,
     )
-    problems += (found for rule in RULES for found in rule.run(rule.of_workspace, whole))
+    for rule in RULES:
+        problems += _some_of_each(rule.run(rule.of_workspace, whole))
     problems += _stage_problems(files, canon, vocab, chains) if vocab else []
     return _in_order(problems)
 
@@ -108,6 +110,15 @@ def _stage_problems(files: Mapping[str, bytes], canon: Canon, vocab: Vocab, chai
 
 def _in_order(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(dict.fromkeys(problems), key=lambda problem: (problem.path, problem.line, problem.column))
+
+
+def _some_of_each(found: Iterable[Problem]) -> Iterator[Problem]:
+    """Yield what a rule finds, at most so many in each file: nobody reads the hundredth."""
+    counts: Counter[str] = Counter()
+    for problem in found:
+        counts[problem.path] += 1
+        if counts[problem.path] <= MAX_PROBLEMS:
+            yield problem
 
 
 def _warning(problem: Problem) -> Problem:

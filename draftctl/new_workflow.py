@@ -51,17 +51,20 @@ tests:
 
 
 def copied_text(text: str, workflow: Workflow, id_: str, name: str, situation: Situation | None) -> str:
-    """Return another workflow's file under a new id, at version 1, for another situation where one is given; the rest stays as written."""
+    """Return another workflow's file under a new id, at version 1, for another situation where one is given; the rest stays as written.
+
+    The caller reads it again: a file whose keys share lines cannot be changed like this.
+    """
     lines = text.replace("\r\n", "\n").split("\n")
     document = workflow.document
     new = {"id": id_, "name": _text(name), "version": "1"}
     if situation is not None:
         new["appliesTo"] = applies_text(situation)
-    places = sorted(((document.span((key,)), key) for key in new if key in document.data), reverse=True)
+    if "appliesTo" in new and "appliesTo" not in document.data:
+        new["version"] += f"\nappliesTo: {new.pop('appliesTo')}"
+    places = sorted(((document.span((key,)), key) for key in new), reverse=True)
     for (first, last), key in places:  # from the end, so that the places before stay where they are
         lines[first : last + 1] = [f"{key}: {new[key]}"]
-    if situation is not None and "appliesTo" not in document.data:
-        lines.insert(document.span(("version",))[0] + 1, f"appliesTo: {new['appliesTo']}")
     body = "\n".join(lines)
     return body if "yaml-language-server" in body else MODELINE + body
 

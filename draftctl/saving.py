@@ -44,10 +44,15 @@ def plan_save(
 
 def next_version(workflow: Workflow, known: Collection[tuple[str, str]]) -> str:
     """Return the number after all that a workflow has had. Raises UsageError for a version that is no number."""
-    if not workflow.version.isdigit():
+    if not is_number(workflow.version):
         raise UsageError(
             f"{workflow.path} has changed, and its version {workflow.version!r} is no number, so nobody can count on from it.",
             hint="Write the next one into the file yourself (`version:`), or `draftctl workflow bump ID --to VERSION`.",
         )
-    taken = [int(version) for id_, version in known if id_ == workflow.id and version.isdigit()]
+    taken = [int(version) for id_, version in known if id_ == workflow.id and is_number(version)]
     return str(max([int(workflow.version), *taken]) + 1)
+
+
+def is_number(version: str) -> bool:
+    """Say whether a version can be counted on from."""
+    return version.isascii() and version.isdecimal()

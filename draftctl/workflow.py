@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from draftctl.errors import FileProblems, Problem
+from draftctl.errors import FileProblems, Problem, UsageError
 from draftctl.jinja_check import included
 from draftctl.models import canonical_json, sha256_text
 from draftctl.workflow_file import AppliesToFile, ContextFile, ExamplesFile, StepFile, TestFile, WorkflowFile, verbs_of
@@ -155,7 +155,9 @@ def parse_applies(content: bytes, path: str) -> tuple[MatchSet, int] | None:
 
 
 def with_version(text: str, workflow: Workflow, version: str) -> str:
-    """Return a file's text with another version in it, and nothing else changed."""
+    """Return a file's text with another version in it, and nothing else changed. Raises UsageError for one that takes several lines."""
+    if workflow.document.written(("version",)) not in ("", "'", '"'):
+        raise UsageError(f"The version in {workflow.path} takes several lines; write it on one.")
     line, column = workflow.document.place(("version",))
     parts = re.split(r"(\r\n|\r|\n)", text)  # lines, and between them their own ends
     head, tail = parts[2 * line][:column], parts[2 * line][column:]

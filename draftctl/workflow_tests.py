@@ -136,14 +136,20 @@ def candidate_of(
     )
 
 
-async def run_test(test: TestFile, workflow: Workflow, bench: Bench, candidate: Candidate, engine: Engine) -> Tested:
-    """Run one test. Raises EngineUnreachable where a model was to be asked and none answers."""
+async def come_of(
+    test: TestFile, workflow: Workflow, bench: Bench, candidate: Candidate, engine: Engine
+) -> Came | Tested:
+    """Run a test's candidate through the chain; a test that cannot be rendered has failed already."""
     try:
-        came = await _come(test, workflow, bench, candidate, engine)
+        return await _come(test, workflow, bench, candidate, engine)
     except RenderError as error:
         return Tested(
             workflow=workflow.id, name=test.name, verdict="failed", failures=(f"cannot be rendered: {error}",)
         )
+
+
+def judge(test: TestFile, workflow: Workflow, came: Came) -> Tested:
+    """Compare what came with what was expected. A regular expression of the test's may take for ever: the caller's patience ends that."""
     failures = list(_rendered_failures(test, came))
     unchecked: list[str] = []
     if came.outcome is None:

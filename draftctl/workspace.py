@@ -15,6 +15,10 @@ from draftctl.settings import FILE_NAME, Settings, SettingsFile, parse_settings,
 GitState = Literal["clean", "dirty", "unknown"]
 FOLDERS = ("pastebin", "workflows", "engines")
 OURS = (*FOLDERS, FILE_NAME)
+_IS_OURS = re.compile(
+    r"draftctl\.yaml|pastebin/[^./][^/]*\.(?:md|yaml)|engines/[^./][^/]*\.yaml|schema/[^./][^/]*\.json|"
+    r"workflows/(?:[^./][^/]*\.yaml|workflows\.lock|partials/[^./][^/]*\.j2|experiments/[^./][^/]*\.yaml)"
+)
 SAVED = (*OURS, "schema")  # what editors read goes along; no run reads it
 
 
@@ -99,21 +103,57 @@ def take_snapshot(root: Path, *, working_tree: bool = False) -> Snapshot:
     return Snapshot(files=committed, commit=commit, state="clean", unsaved=unsaved)
 
 
-def has_commit(root: Path) -> str:
-    """Say why there is no commit here, or nothing."""
-    return _head(root)[1]
+def why_not_now(root: Path) -> str:
+    """Say why nothing can be committed here now, or nothing: no commit yet, or something that Git is in the middle of."""
+    problem = _head(root)[1]
+    if problem:
+        return problem
+    folder = Path(root, os.fsdecode(git(root, "rev-parse", "--git-dir").strip()))
+    unfinished = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
+    if any((folder / name).exists() for name in unfinished) or git(root, "ls-files", "--unmerged"):
+        return "Git is in the middle of putting two versions together (`git status` says what is left to do)"
+    return ""
 
 
-def changed_files(root: Path) -> tuple[str, ...]:
-    """Return our files that differ from the last commit, new and deleted ones included; not those that Git ignores."""
-    return _changed(root, ignored=False, paths=SAVED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lying:
+    """What lies in the workspace for a save: our files that differ from the last commit, what else was changed beside them, what no commit can hold.
+
+    `ignored` are files of ours that Git ignores, `links` symbolic links where a file of ours should be.
+    """
+
+    changed: tuple[str, ...]
+    others: tuple[str, ...]
+    ignored: tuple[str, ...]
+    links: tuple[str, ...]
+
+
+def lying_there(root: Path) -> Lying:
+    """Look at what lies in the workspace. Raises CalledProcessError where Git cannot say."""
+    changed = _changed(root, ignored=False, paths=SAVED)
+    ours = [path for path in changed if _IS_OURS.fullmatch(path)]
+    ignored = set(_changed(root, ignored=True, paths=SAVED)) - set(changed)
+    return Lying(
+        changed=tuple(path for path in ours if not (root / path).is_symlink()),
+        others=tuple(path for path in changed if path not in ours),
+        ignored=tuple(sorted(ignored)),
+        links=tuple(path for path in ours if (root / path).is_symlink()),
+    )
 
 
 def commit_files(root: Path, paths: Sequence[str], message: str) -> str:
     """Commit these files alone, whatever else is staged, and return the commit. Raises CalledProcessError with what Git says."""
     name_an_author(root)
-    git(root, "add", "--all", "--", *paths)
-    git(root, "commit", "--quiet", "--only", f"--message={message}", "--", *paths)
+    gone = [path for path in paths if not (root / path).exists()]
+    if gone:  # what is staged as deleted is unknown to `commit --only`; as deleted from the folder alone it is not
+        git(root, "reset", "--quiet", "HEAD", "--", *gone)
+    there = [path for path in paths if path not in gone]
+    if there:
+        git(root, "add", "--all", "--", *there)
+    known = {
+        path for path in git(root, "ls-files", "-z", "--", *paths).decode(errors="backslashreplace").split("\0") if path
+    }
+    git(root, "commit", "--quiet", "--only", f"--message={message}", "--", *(path for path in paths if path in known))
     return git(root, "rev-parse", "HEAD").decode().strip()
 
 

@@ -9,6 +9,7 @@ wants text gets the text as it was written (`1.10`, `NO`, `010`, `2026-06-29`).
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import yaml
@@ -106,10 +107,9 @@ class Document:
         place = self._values.get(path)
         if place is None:
             return self.problem(path, message, rule)
-        for n, (line, column) in enumerate(self._shown(place)):
-            if n == sum(1 for char in text[:offset] if not char.isspace()):
-                return self.problem_at(line, column, message, rule)
-        return self.problem_at(place.line, place.column, message, rule)
+        before = sum(1 for char in text[:offset] if not char.isspace())
+        line, column = next(islice(self._shown(place), before, None), (place.line, place.column))
+        return self.problem_at(line, column, message, rule)
 
     def _shown(self, place: _Place) -> Iterator[tuple[int, int]]:
         """Yield the place of every character of a scalar that is no blank: folding and indentation change blanks alone."""

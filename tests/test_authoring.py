@@ -700,3 +700,126 @@ def test_the_hooks_stop_a_commit_that_lint_refuses(workspace: Workspace) -> None
         edit(workspace, FIRST, new, old)
     edit(workspace, FIRST, "name: First reply", "name: The first reply")
     workspace.git("commit", "-qam", "x")
+
+
+def test_save_leaves_alone_what_is_not_ours_and_refuses_what_a_commit_cannot_hold(workspace: Workspace) -> None:
+    (workspace.root / "pastebin/.env").write_text("SECRET=1\n")
+    (workspace.root / "workflows/booked.yaml~").write_text("old\n")
+    (workspace.root / "workflows/.booked.yaml.new").write_text("")
+    edit(workspace, "pastebin/voice.md", "a little dry", "a little wry")
+    done = workspace.run("save", "-m", "voice")
+    assert done.returncode == 0
+    assert (
+        "Left alone, as nothing that draftctl reads: pastebin/.env, workflows/.booked.yaml.new, workflows/booked.yaml~"
+        in done.stderr
+    )
+    assert workspace.git("show", "--format=", "--name-only").split() == ["pastebin/voice.md"]
+    for path in ("pastebin/.env", "workflows/booked.yaml~", "workflows/.booked.yaml.new"):
+        (workspace.root / path).unlink()
+    workspace.commit(".gitignore", "var/\npastebin/voice-*.md\n")
+    (workspace.root / "pastebin/voice-formal.md").write_text("Whole sentences.\n")
+    edit(workspace, "workflows/goodbye.yaml", "[pastebin canon, voice rules,", "[pastebin canon, {voice: formal},")
+    assert workspace.json_lint(code=2)[0]["rule"] == "E-VERSION-LOCK"  # it lies there, so lint is content with it
+    assert "there is no pastebin/voice-formal.md" in workspace.run("save", "-m", "x").stderr
+    workspace.git("checkout", "-q", ".")
+    (workspace.root / "workflows/goodbye.yaml").unlink()
+    (workspace.root / "workflows/goodbye.yaml").symlink_to(workspace.root / "workflows/booked.yaml")
+    assert "symbolic link" in workspace.run("save", "-m", "x").stderr
+
+
+def test_save_takes_deletions_and_renames_however_they_are_staged(workspace: Workspace) -> None:
+    workspace.git("rm", "-q", "workflows/goodbye.yaml")
+    workspace.git("mv", "workflows/booked.yaml", "workflows/plans.yaml")
+    edit(workspace, "workflows/plans.yaml", "id: booked", "id: plans")
+    (workspace.root / "workflows/screening.yaml").unlink()
+    (workspace.root / "pastebin/voice-new.md").write_text("x\n")
+    workspace.git("add", "pastebin/voice-new.md")
+    (workspace.root / "pastebin/voice-new.md").unlink()
+    shown = workspace.ok("save", "-m", "fewer")
+    assert "goodbye  taken out" in shown
+    assert "plans  new, version 1" in shown
+    names = workspace.git("show", "--format=", "--name-status", "--no-renames").split("\n")
+    assert {tuple(name.split("\t")) for name in names if name} == {
+        ("D", "workflows/booked.yaml"), ("D", "workflows/goodbye.yaml"), ("A", "workflows/plans.yaml"), ("D", "workflows/screening.yaml"),
+        ("M", "workflows/workflows.lock"),
+    }  # fmt: skip
+    assert workspace.git("status", "--short") == ""
+
+
+def test_save_waits_until_a_merge_is_done_and_no_marker_is_left(workspace: Workspace) -> None:
+    workspace.git("checkout", "-qb", "other")
+    workspace.commit("pastebin/voice.md", "Warm and wry.\n")
+    workspace.git("checkout", "-q", "-")
+    workspace.commit("pastebin/voice.md", "Warm and dry.\n")
+    with pytest.raises(subprocess.CalledProcessError):
+        workspace.git("merge", "other")
+    before = workspace.git("status", "--short")
+    done = workspace.run("save", "-m", "x")
+    assert done.returncode == 2
+    assert "in the middle of" in done.stderr
+    assert workspace.git("status", "--short") == before
+    workspace.git("add", "-A")
+    workspace.git("commit", "-qm", "markers and all")
+    assert [p["rule"] for p in workspace.json_lint(code=2)] == ["E-MARKER"]
+
+
+def test_a_copy_keeps_all_that_it_is_not_told_to_change_or_is_refused(workspace: Workspace) -> None:
+    text = (workspace.root / "workflows/goodbye.yaml").read_text()
+    block = text.replace(
+        'appliesTo: {templateKeys: ["⑰"]}\n',
+        'appliesTo:\n  templateKeys:\n    - "⑰"   # the last one\n# what it is told\n',
+    ).replace("name: A warm goodbye", "name: >-\n  A warm\n  goodbye")
+    workspace.commit("workflows/goodbye.yaml", block)
+    workspace.ok(
+        "workflow", "new", "late", "--from", "goodbye", "--archetype", "rude", "--state", "after", "--key", "17"
+    )
+    copied = (workspace.root / "workflows/late.yaml").read_text()
+    assert "context: [pastebin canon, voice rules, safety rules]" in copied
+    assert "# what it is told" in copied
+    open_ended = text.replace('appliesTo: {templateKeys: ["⑰"]}\n', "")
+    workspace.commit("workflows/any-reply.yaml", open_ended.replace("id: goodbye", "id: any-reply"))
+    workspace.ok("workflow", "new", "any-rude", "--from", "any-reply", "--archetype", "rude")
+    assert "version: 1\nappliesTo: {archetypes: [rude]}\n" in (workspace.root / "workflows/any-rude.yaml").read_text()
+    flow = json.dumps(yaml.safe_load(text.replace("version: 1", 'version: "1"')), ensure_ascii=False)
+    workspace.commit("workflows/goodbye.yaml", flow)
+    done = workspace.run("workflow", "new", "later", "--from", "goodbye", "--archetype", "rude")
+    assert done.returncode == 2
+    assert "cannot be copied by itself" in done.stderr
+    assert not (workspace.root / "workflows/later.yaml").exists()
+
+
+def test_odd_versions_are_counted_on_or_refused(workspace: Workspace) -> None:
+    for version, words in (("²", "is no number"), ("|-\n  1", "takes several lines")):
+        workspace.git("checkout", "-q", ".")
+        text = (
+            (workspace.root / FIRST)
+            .read_text()
+            .replace("id: first-reply", "id: odd")
+            .replace("states:", "archetypes: [rude], states:")
+        )
+        (workspace.root / "workflows/odd.yaml").write_text(text.replace("version: 1", f"version: {version}"))
+        (workspace.root / "workflows/first-reply-firm.yaml").unlink(missing_ok=True)
+        workspace.json("save", "-m", "odd")
+        edit(workspace, "workflows/odd.yaml", "what does", "what might")
+        done = workspace.run("save", "-m", "x")
+        assert done.returncode == 2
+        assert words in done.stderr
+
+
+@pytest.mark.slow
+def test_a_test_ends_whatever_its_regular_expression_does(workspace: Workspace) -> None:
+    text = "a" * 34 + "b"
+    add_test(workspace, f'  - {{name: slow, inbound: "{text}", expect: {{rendered: {{not_matches: "(a+)+!$"}}}}}}\n')
+    add_test(
+        workspace,
+        '  - {name: cannot be rendered, inbound: hello, replies: {draft3: "Which day?"}, expect: {draft: {contains: day}}}\n',
+    )
+    edit(workspace, FIRST, "pick the move;", "pick {{ candidate.state.name }} the move;")
+    value = workspace.json("workflow", "test", "first-reply", code=1)
+    failures = {one["name"]: one["failures"] for one in value["tests"] if one["verdict"] == "failed"}
+    assert "cannot be rendered" in failures["cannot be rendered"][0]
+    assert value["breaches"][0]["text"] == "a harmless one"
+    edit(workspace, FIRST, " {{ candidate.state.name }}", "")
+    value = workspace.json("workflow", "test", "first-reply", "-k", "slow", code=1)
+    assert "had not ended" in value["tests"][0]["failures"][0]
+    assert workspace.run("workflow", "test", "-k", "zzz").returncode == 2

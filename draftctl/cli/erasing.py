@@ -96,6 +96,7 @@ def _manifests(ctx: typer.Context) -> "dict[str, Manifest]":
 def _text(done: dict[str, Any]) -> str:
     texts = f"the texts of {done['candidates']} candidates, {done['corrections']} corrections"
     lines = [f"Erased: {texts}, the think steps of {done['think_steps_of']} drafts, {done['rejects']} rejected lines."]
+    lines += [f"And {done['tried']} answers of trials (`workflow try`)."] if done.get("tried") else []
     lines += [
         f"  They also stand in the export {e['dataset_id'][:16]} ({e['format']}), {e['path']}: delete it."
         for e in done["exports"]

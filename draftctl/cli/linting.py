@@ -1,13 +1,16 @@
 """`workflow lint`: everything that is wrong in the workspace, for a person, for a program, for a pull request; and what a rule is about."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from draftctl.cli.context import emit, narrate, root_of
 from draftctl.cli.workflow import workflow_app
 from draftctl.errors import FileProblems, Problem, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 FORMATS = ("text", "json", "github")
 _FIELDS = ("path", "line", "column", "rule", "severity", "message")
@@ -119,8 +122,8 @@ def _inside(root: Path, path: str) -> str:
     return full.relative_to(root.resolve()).as_posix() if full.is_relative_to(root.resolve()) else path
 
 
-def find_problems(root: Path, against: str | None = None) -> list[Problem]:
-    """Return everything that is wrong in the working tree, in order."""
+def find_problems(root: Path, against: str | None = None, *, without: "Collection[str]" = ()) -> list[Problem]:
+    """Return everything that is wrong in the working tree, in order; `without` are files that are looked away from."""
     from draftctl.lint import lint_workspace
     from draftctl.workspace import files_at, load_settings, take_snapshot
 
@@ -131,5 +134,6 @@ def find_problems(root: Path, against: str | None = None) -> list[Problem]:
     except FileProblems as error:
         problems += error.problems
     before = files_at(root, against) if against is not None else None
-    problems += lint_workspace(snapshot.files, before=before, ref=against or "")
+    files = {path: content for path, content in snapshot.files.items() if path not in without}
+    problems += lint_workspace(files, before=before, ref=against or "")
     return sorted(problems, key=lambda p: (p.path, p.line, p.column))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from draftctl.chainset import ChainSet
     from draftctl.new_workflow import Situation
     from draftctl.vocab import Vocab
+    from draftctl.workflow import Workflow
     from draftctl.workspace import Snapshot
 
 _ANY_BUILD = "do-gpu-MODEL_*"
@@ -68,6 +69,7 @@ def new(
     if copy is not None:
         other = find_workflow(chains, copy)
         text = copied_text(snapshot.files[other.path].decode(), other, workflow_id, called, situation)
+        _check_copy(other, text, path, chains)
     else:
         text = fresh_text(workflow_id, called, situation, engine or _builds(snapshot))  # type: ignore[arg-type]
     replace_file(target, text)
@@ -77,6 +79,27 @@ def new(
     for problem in serious:
         typer.echo(str(problem))
     typer.echo(f'Next: edit it, `draftctl workflow test {workflow_id}`, `draftctl save -m "{called}"`.')
+
+
+def _check_copy(other: "Workflow", text: str, path: str, chains: "ChainSet") -> None:
+    """Refuse a copy that says something else than the original, but for whom it is."""
+    from draftctl.differ import changes
+    from draftctl.errors import FileProblems
+    from draftctl.loading import parse_workflow
+
+    allowed = {"name", "version", "archetypes", "states", "templateKeys"}
+    try:
+        copy = parse_workflow(text.encode(), path, chains.partials)
+        otherwise = [
+            c.where for c in changes(other, copy, (chains.partials, chains.partials)) if c.where not in allowed
+        ]
+    except FileProblems as error:
+        otherwise = [str(error.problems[0]).splitlines()[0]]
+    if otherwise:
+        raise UsageError(
+            f"{other.path} is written in a way that cannot be copied by itself ({otherwise[0]}), so nothing was written.",
+            hint="Put each key on a line of its own there, or copy the file by hand.",
+        )
 
 
 def _situation(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from draftctl.chainset import ChainSet
     from draftctl.saving import Save
     from draftctl.workflow import Workflow
-    from draftctl.workspace import Snapshot
+    from draftctl.workspace import Lying, Snapshot
 
 _SHOWN = 40
 
@@ -42,14 +42,15 @@ def save(
     if not message.strip():
         raise UsageError("-m is empty; say in a few words what you changed.")
     root = root_of(ctx)
-    changed = _changed(root)
-    problems = find_problems(root)
+    lying = _look(root)
+    changed = lying.changed
+    problems = find_problems(root, without=lying.ignored)
     errors = [p for p in problems if p.severity == "error" and p.rule != "E-VERSION-LOCK"]
     if errors:
         failure = FileProblems(errors)
         failure.hint = "Nothing was saved. What is wrong stands above; `draftctl workflow lint` checks again."
         raise failure
-    snapshot, canon, chains = read_tree(ctx)
+    snapshot, canon, chains = _savable(ctx, lying)
     plan = _plan(ctx, snapshot, chains)
     plan = _with_schemas(root, plan, snapshot, canon)
     if not changed and not plan.files:
@@ -72,22 +73,48 @@ def save(
         "commit": commit, "changed": sorted({*changed, *plan.files}), "bumped": {id_: new for id_, (_, new) in plan.bumps.items()},
         "changes": [{"path": part["path"], "lines": part["lines"]} for part in shown], "warnings": warnings,
     }  # fmt: skip
+    if lying.others:
+        narrate(f"Left alone, as nothing that draftctl reads: {', '.join(map(visible, lying.others))}")
     said = f"Saved as {commit[:9]}: the next run uses it." if commit else "Nothing was saved (--dry-run)."
     aside = f" {warnings} warning{'' if warnings == 1 else 's'}: `draftctl workflow lint`." if warnings else ""
     emit(value, as_json=as_json, text=f"\n{said}{aside}")
 
 
-def _changed(root: Path) -> tuple[str, ...]:
-    """Return our files that differ from the last commit. Raises UsageError where there is nothing to commit to."""
-    from draftctl.workspace import changed_files, has_commit
+def _look(root: Path) -> "Lying":
+    """Look at what lies there. Raises UsageError where nothing can be committed now."""
+    from draftctl.workspace import lying_there, why_not_now
 
-    problem = has_commit(root)
+    problem = why_not_now(root)
     if problem:
-        raise UsageError(
-            f"Nothing can be saved here: {problem}.",
-            hint="`git init && git add -A && git commit -m 'first'` in the workspace makes the first commit.",
+        first = "no commit" in problem or "not a git repository" in problem
+        hint = (
+            "`git init && git add -A && git commit -m 'first'` in the workspace makes the first commit."
+            if first
+            else "Nothing was touched."
         )
-    return changed_files(root)
+        raise UsageError(f"Nothing can be saved here: {problem}.", hint=hint)
+    lying = lying_there(root)
+    if lying.links:
+        raise UsageError(
+            f"{lying.links[0]} is a symbolic link, which no run reads, so nothing was saved.",
+            hint="Put the file itself there.",
+        )
+    return lying
+
+
+def _savable(ctx: typer.Context, lying: "Lying") -> "tuple[Snapshot, Canon, ChainSet]":
+    """Read the working tree as a commit of it would be: without what Git ignores."""
+    from dataclasses import replace
+
+    from draftctl.loading import load_chains
+    from draftctl.service import load_canon, load_vocab
+
+    whole = read_tree(ctx)[0]
+    snapshot = replace(
+        whole, files={path: content for path, content in whole.files.items() if path not in lying.ignored}
+    )
+    canon = load_canon(snapshot)
+    return snapshot, canon, load_chains(snapshot.files, canon, load_vocab(snapshot))
 
 
 def _plan(ctx: typer.Context, snapshot: "Snapshot", chains: "ChainSet") -> "Save":

@@ -103,7 +103,9 @@ def _side(ctx: typer.Context, word: str, ref: str | None) -> "tuple[str, Workflo
     from draftctl.earlier import earlier, workflow_in
     from draftctl.workspace import files_at
 
-    id_, _, version = word.partition("@")
+    id_, at, version = word.partition("@")
+    if at and not version:
+        raise UsageError(f"{word!r} names no version.", hint=f"`draftctl workflow history {id_}` lists them.")
     if version:
         for one in earlier(root_of(ctx), id_):
             if one.workflow is not None and one.workflow.version == version:

@@ -8,7 +8,7 @@ import typer
 
 from draftctl.cli.context import root_of
 from draftctl.cli.workflow import Id, find_workflow, read_tree, workflow_app
-from draftctl.errors import FileProblems, UsageError
+from draftctl.errors import DraftctlError, FileProblems, UsageError
 
 
 def register(_app: typer.Typer) -> None:
@@ -46,10 +46,14 @@ def _write_lock(root: Path, locked: dict[tuple[str, str], str]) -> None:
 def replace_file(path: Path, text: str) -> None:
     """Write a file whole or not at all, and keep its line ends as the text has them."""
     beside = path.with_name(f".{path.name}.new")
-    beside.write_bytes(text.encode())
-    if path.exists():
-        shutil.copymode(path, beside)
-    beside.replace(path)
+    try:
+        beside.write_bytes(text.encode())
+        if path.exists():
+            shutil.copymode(path, beside)
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise DraftctlError(f"{path} could not be written: {error.strerror}. It is as it was.") from error
 
 
 def bump(

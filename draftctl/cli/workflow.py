@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from draftctl.cli.context import JsonFlag, bold, database, emit, indent, root_of, settings_of
+from draftctl.cli.context import JsonFlag, bold, database, emit, indent, root_of, settings_of, visible
 from draftctl.errors import FileProblems, UsageError
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def show(ctx: typer.Context, workflow_id: Id, as_json: JsonFlag = False) -> None
 
 def _show_text(value: dict[str, Any]) -> str:
     lines = [
-        bold(f"{value['id']} version {value['version']}") + f"  {value['name']}",
+        bold(f"{value['id']} version {value['version']}") + f"  {visible(value['name'])}",
         f"  {_applies_text(value['applies_to'])}; {value['engine']}",
         f"  semantic hash {value['semantic_hash'][:12]}, {value['git_state']}",
         "  context: " + ", ".join(f"{item['kind']} ({item['from']})" for item in value["context"]),

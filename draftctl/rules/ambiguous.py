@@ -13,7 +13,9 @@ def _check(whole: Whole) -> Found:
         return
     by_tie: dict[tuple[str, ...], list[str]] = {}
     for cell in whole.grid.where("ambiguous"):
-        by_tie.setdefault(tuple(entry.id for entry in whole.grid.choices[cell].tied), []).append(cell.spelled)
+        tied = whole.grid.choices[cell].tied
+        if not any(entry.broken for entry in tied):  # what is wrong with that file is told already
+            by_tie.setdefault(tuple(entry.id for entry in tied), []).append(cell.spelled)
     workflows = whole.chains.workflows
     often = Counter(id_ for ids in by_tie for id_ in ids if id_ in workflows)
     by_workflow: dict[str, list[str]] = {}

@@ -145,14 +145,14 @@ def known_names(
 
 @dataclass(frozen=True, kw_only=True)
 class Whole:
-    """The whole workspace, read. `chains` holds what can be used; `before` is another commit's workflows, where one was named (`ref`)."""
+    """The whole workspace, read; what is None could not be, and its reader says why. `chains` holds what can be used; `before` is another commit's workflows, where one was named (`ref`)."""
 
     files: Mapping[str, bytes]
     chains: ChainSet
     canon: Canon
     vocab: Vocab | None
     manifests: Mapping[str, Manifest]
-    locked: Mapping[tuple[str, str], str]
+    locked: Mapping[tuple[str, str], str] | None
     before: Mapping[str, Workflow]
     now: Mapping[str, Workflow]
     experiments: Sequence[tuple[Document, ExperimentFile]] = ()

@@ -42,7 +42,7 @@ def _arms(file: ExperimentFile, whole: Whole) -> Iterator[tuple[Path, str]]:
                     ("arms", n, "workflow"),
                     f"there is no workflow '{id_ or arm.workflow}' (ID@VERSION){did_you_mean(id_, list(whole.chains.workflows))}",
                 )
-        elif version != workflow.version and (id_, version) not in whole.locked:
+        elif version != workflow.version and (id_, version) not in (whole.locked or {}):
             yield ("arms", n, "workflow"), f"{id_} never had a version {version}; it is at {workflow.version}"
         elif not engine_matches(workflow, arm.engine):
             yield ("arms", n, "engine"), f"{id_} is for {workflow.engine}, not for {arm.engine}"

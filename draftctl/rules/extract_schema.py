@@ -36,24 +36,26 @@ def _check(written: Written) -> Found:
 
 def _faults(schema: Any, path: Path) -> Iterator[tuple[Path, str, bool]]:
     """Ask for bounds: without them a constrained model can run on to its last token."""
-    kinds = schema.get("type") if isinstance(schema, Mapping) else None
-    kinds = kinds if isinstance(kinds, tuple) else () if kinds is None else (kinds,)
+    kinds = schema.get("type", ()) if isinstance(schema, Mapping) else ()
+    kinds = kinds if isinstance(kinds, tuple) else (kinds,)
     if not isinstance(schema, Mapping) or not (kinds or "enum" in schema or "const" in schema):
         yield path, "every part of a schema needs a `type` (or an `enum`)", False
         return
     misspelt = list(_misspelt(schema, kinds, path))
     yield from misspelt or ((path, message, False) for message in _unbounded(schema, kinds, root=len(path) == _ROOT))
-    if "array" in kinds:
+    if "array" in kinds or "items" in schema:
         yield from _faults(schema.get("items"), (*path, "items"))
     properties = schema.get("properties")
-    if "object" in kinds and isinstance(properties, Mapping):
+    if isinstance(properties, Mapping):
         for name, part in properties.items():
             yield from _faults(part, (*path, "properties", name))
 
 
 def _misspelt(schema: Mapping[str, Any], kinds: tuple[Any, ...], path: Path) -> Iterator[tuple[Path, str, bool]]:
     for kind in kinds:
-        if kind not in _TYPES:
+        if kind is None:
+            yield (*path, "type"), 'null is no type here; in quotes it is one: "null"', False
+        elif kind not in _TYPES:
             yield (*path, "type"), f"'{kind}' is no type{did_you_mean(str(kind), _TYPES)}", False
     for keyword, value in schema.items():
         if keyword not in _KEYWORDS:

@@ -9,7 +9,8 @@ def _check(whole: Whole) -> Found:
         for n, step in enumerate(workflow.steps):
             path = ("steps", n, step.verb)
             text = workflow.document.data["steps"][n].get(step.verb)
-            for name, offset in named_in(text, "thread") if isinstance(text, str) else ():
+            named = dict(reversed(named_in(text, "thread"))) if isinstance(text, str) else {}
+            for name, offset in named.items():  # each once, where it stands first
                 if name != "id":
                     message = f"`thread.{name}` puts what a person wrote into an instruction; the transcript above it shows it already, as data"
                     yield workflow.document.problem_in_text(path, text, offset, message, "")

@@ -6,7 +6,7 @@ from draftctl.workflowlock import locked_otherwise
 
 def _check(whole: Whole) -> Found:
     workflows = whole.chains.workflows
-    for id_, detail in locked_otherwise(workflows.values(), whole.locked).items():
+    for id_, detail in locked_otherwise(workflows.values(), whole.locked or {}).items():
         yield workflows[id_].document.problem(("version",), detail, "")
 
 

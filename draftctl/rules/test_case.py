@@ -11,6 +11,8 @@ from draftctl.workflow import Workflow
 from draftctl.workflow_file import TestFile, TextExpectFile
 from draftctl.yamlfile import Path
 
+_ANY = ("", "\0", "x y")
+
 
 def _check(whole: Whole) -> Found:
     for workflow in whole.chains.workflows.values():
@@ -46,35 +48,54 @@ def _head(test: TestFile, here: Path, seen: set[str]) -> Iterator[tuple[Path, st
 def _text(words: TextExpectFile, here: Path) -> Iterator[tuple[Path, str, bool]]:
     if words == TextExpectFile():
         yield here, "this expects nothing, so it could not fail", False
+    for key in ("contains", "contains_any", "not_contains"):
+        listed = getattr(words, key)
+        for m, word in enumerate((listed,) if isinstance(listed, str) else listed):
+            if not word:
+                yield (
+                    ((*here, key) if isinstance(listed, str) else (*here, key, m)),
+                    "nothing stands in every text",
+                    False,
+                )
     for key in ("matches", "not_matches"):
         patterns = getattr(words, key)
         for m, pattern in enumerate((patterns,) if isinstance(patterns, str) else patterns):
             try:
-                re.compile(pattern)
+                always = all(re.search(pattern, text) for text in _ANY)
             except (re.error, RecursionError, OverflowError) as error:
                 place: Path = (*here, key) if isinstance(patterns, str) else (*here, key, m)
                 yield place, f"'{pattern}' is no regular expression: {error}", False
+                continue
+            if always:
+                yield (*here, key), f"'{pattern}' matches any text", False
 
 
 def _names(workflow: Workflow, test: TestFile, here: Path) -> Iterator[tuple[Path, str, bool]]:
     """Find steps, fields and hold reasons that are named and are not there."""
     asked = [step for step in workflow.steps if step.verb != "check"]
     names = [step.name for step in asked]
+    leaving = [step.name for step in asked if step.verb != "draft"]
     for name in test.replies:
         if name not in names:
             yield (*here, "replies", name), f"there is no step '{name}'{did_you_mean(name, names)}", True
     for key in (one for one in test.expect.model_extra or {} if one.startswith("steps.")):
         name, _, fields = key.removeprefix("steps.").partition(".")
         step = next((one for one in asked if one.name == name and one.verb != "draft"), None)
-        if step is None:
-            yield (*here, "expect", key), f"there is no step '{name}'{did_you_mean(name, names)}", True
+        if step is None and name in names:
+            yield (*here, "expect", key), "what the draft leaves is expected under `draft:`", True
+        elif step is None:
+            yield (*here, "expect", key), f"there is no step '{name}'{did_you_mean(name, leaving)}", True
+        elif fields and step.verb in ("think", "choose"):
+            yield (*here, "expect", key), f"{name} leaves a text, which has no parts", True
         elif fields and step.schema is not None and fields.partition(".")[0] not in step.schema.get("properties", {}):
             there = list(step.schema.get("properties", {}))
             yield (*here, "expect", key), f"{name} has no '{fields}'{did_you_mean(fields, there)}", True
     held = test.expect.held
     reasons = [*sorted(HOLDS), *(f"gate:{gate.name}" for gate in GATES)]
     if held and held not in reasons:
-        yield (*here, "expect", "held"), f"'{held}' is no hold reason{did_you_mean(held, reasons)}", False
+        gate, known = held.removeprefix("gate:"), [gate.name for gate in GATES]
+        meant = did_you_mean(gate, known) if gate != held else did_you_mean(held, sorted(HOLDS))
+        yield (*here, "expect", "held"), f"'{held}' is no hold reason{meant}", False
 
 
 RULE = Rule(

@@ -5,6 +5,8 @@ from draftctl.workflowlock import LOCK
 
 
 def _check(whole: Whole) -> Found:
+    if whole.locked is None:
+        return
     for workflow in whole.chains.workflows.values():
         if (workflow.id, workflow.version) not in whole.locked:
             message = f"version {workflow.version} is not in {LOCK} yet; `draftctl workflow lock` adds it"

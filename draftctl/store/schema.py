@@ -329,7 +329,7 @@ CREATE TRIGGER outbox_text_stays BEFORE UPDATE ON outbox WHEN (NEW.body IS NOT O
 _M006 = """
 -- What was tried outside any queue, by the hash of exactly what was asked. No draft comes of it.
 CREATE TABLE tried_answers (
-  key TEXT PRIMARY KEY, thread_id TEXT NOT NULL, person_id TEXT NOT NULL, completion TEXT NOT NULL, created_at TEXT NOT NULL
+  key TEXT PRIMARY KEY, candidate_id TEXT NOT NULL, thread_id TEXT NOT NULL, person_id TEXT NOT NULL, completion TEXT NOT NULL, created_at TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX tried_by_thread ON tried_answers (thread_id);
 CREATE INDEX tried_by_person ON tried_answers (person_id);

@@ -32,15 +32,19 @@ class Kept:
         written = canonical_json([getattr(completion, name) for name in _FIELDS])
         with transaction(self._connection):
             self._connection.execute(
-                "INSERT OR REPLACE INTO tried_answers VALUES (?, ?, ?, ?, ?)",
-                (key, self._candidate.thread_id, self._candidate.person_id, written, utc_now()),
+                "INSERT OR REPLACE INTO tried_answers VALUES (?, ?, ?, ?, ?, ?)",
+                (key, self._candidate.id, self._candidate.thread_id, self._candidate.person_id, written, utc_now()),
             )
 
 
 def erase(connection: sqlite3.Connection, names: Iterable[str]) -> int:
-    """Erase what was tried with the threads of a person, by any of the ids that they go by; return how many answers."""
+    """Erase what was tried with a person, by any id that they, their threads or their messages go by; return how many answers."""
     return sum(
-        connection.execute("DELETE FROM tried_answers WHERE thread_id = ?1 OR person_id = ?1", (name,)).rowcount
+        connection.execute(
+            "DELETE FROM tried_answers WHERE ?1 IN (thread_id, person_id) OR person_id IN "
+            "(SELECT person_id FROM tried_answers WHERE candidate_id = ?1)",
+            (name,),
+        ).rowcount
         for name in dict.fromkeys(names)
     )
 
