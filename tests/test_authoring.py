@@ -301,6 +301,7 @@ Core.yaml_implicit_resolvers = {
 }
 
 
+@pytest.mark.slow
 def test_every_good_file_is_good_to_an_editor_and_a_misspelt_key_is_not() -> None:
     files = {**shipped(starter_folder()), "draftctl.yaml": (REPOSITORY / "draftctl.yaml").read_bytes()}
     checks = validators(files)
@@ -392,6 +393,7 @@ def test_save_makes_one_commit_of_a_voice_and_a_workflow_that_the_next_run_uses(
     assert workspace.ok("save", "-m", "again").strip() == "Nothing has changed since the last commit."
 
 
+@pytest.mark.slow
 def test_save_counts_up_only_what_was_committed_or_used(workspace: Workspace) -> None:
     edit(workspace, "workflows/goodbye.yaml", "name: A warm goodbye", "name: A warm farewell")
     assert workspace.json("save", "-m", "a name")["bumped"] == {}
@@ -423,6 +425,7 @@ def test_save_counts_up_only_what_was_committed_or_used(workspace: Workspace) ->
     assert workspace.json("save", "-m", "used already")["bumped"] == {"first-reply": "4"}
 
 
+@pytest.mark.slow
 def test_save_refuses_and_leaves_everything_as_it_was(workspace: Workspace, tmp_path: Path) -> None:
     edit(workspace, FIRST, "what does this person want", "what does {{ nobody }} want")
     before = workspace.git("diff")
@@ -448,6 +451,7 @@ def test_save_refuses_and_leaves_everything_as_it_was(workspace: Workspace, tmp_
     assert "git init" in done.stderr
 
 
+@pytest.mark.slow
 def test_save_that_is_killed_or_refused_by_git_goes_on_the_next_time(workspace: Workspace) -> None:
     edit(workspace, FIRST, "what does this person want", "what do they want")
     killed = subprocess.run(
@@ -472,6 +476,7 @@ def test_save_that_is_killed_or_refused_by_git_goes_on_the_next_time(workspace: 
     assert workspace.json_lint("--against", "HEAD~1") == []
 
 
+@pytest.mark.slow
 def test_history_says_what_each_version_was_worth(workspace: Workspace) -> None:
     with PlayedServer(BUILD) as server:
 
@@ -569,6 +574,7 @@ def test_a_test_that_fails_or_expects_nothing_fails(workspace: Workspace) -> Non
         )
 
 
+@pytest.mark.slow
 def test_live_asks_once_and_offline_remembers(workspace: Workspace) -> None:
     add_test(workspace, "  - {name: asked, inbound: are you free, expect: {draft: {contains: Which day}}}\n")
     value = workspace.json("workflow", "test", "first-reply", "-k", "asked")
@@ -591,6 +597,7 @@ def test_live_asks_once_and_offline_remembers(workspace: Workspace) -> None:
     assert workspace.run("workflow", "test", "first-reply", "--live").returncode == 2
 
 
+@pytest.mark.slow
 def test_a_thread_from_a_file_stays_in_the_workspace(workspace: Workspace) -> None:
     add_test(
         workspace,
@@ -702,6 +709,7 @@ def test_the_hooks_stop_a_commit_that_lint_refuses(workspace: Workspace) -> None
     workspace.git("commit", "-qam", "x")
 
 
+@pytest.mark.slow
 def test_save_leaves_alone_what_is_not_ours_and_refuses_what_a_commit_cannot_hold(workspace: Workspace) -> None:
     (workspace.root / "pastebin/.env").write_text("SECRET=1\n")
     (workspace.root / "workflows/booked.yaml~").write_text("old\n")
@@ -727,6 +735,7 @@ def test_save_leaves_alone_what_is_not_ours_and_refuses_what_a_commit_cannot_hol
     assert "symbolic link" in workspace.run("save", "-m", "x").stderr
 
 
+@pytest.mark.slow
 def test_save_takes_deletions_and_renames_however_they_are_staged(workspace: Workspace) -> None:
     workspace.git("rm", "-q", "workflows/goodbye.yaml")
     workspace.git("mv", "workflows/booked.yaml", "workflows/plans.yaml")
@@ -746,6 +755,7 @@ def test_save_takes_deletions_and_renames_however_they_are_staged(workspace: Wor
     assert workspace.git("status", "--short") == ""
 
 
+@pytest.mark.slow
 def test_save_waits_until_a_merge_is_done_and_no_marker_is_left(workspace: Workspace) -> None:
     workspace.git("checkout", "-qb", "other")
     workspace.commit("pastebin/voice.md", "Warm and wry.\n")
@@ -788,6 +798,7 @@ def test_a_copy_keeps_all_that_it_is_not_told_to_change_or_is_refused(workspace:
     assert not (workspace.root / "workflows/later.yaml").exists()
 
 
+@pytest.mark.slow
 def test_odd_versions_are_counted_on_or_refused(workspace: Workspace) -> None:
     for version, words in (("²", "is no number"), ("|-\n  1", "takes several lines")):
         workspace.git("checkout", "-q", ".")

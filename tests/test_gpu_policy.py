@@ -238,6 +238,7 @@ def ratio(arrivals: list[float], limits: Limits) -> tuple[float, Replay]:
 GOALS = {375: (1.22, 0.002), 900: (1.10, 0.0), 1800: (1.07, 0.0), 3600: (1.05, 0.0)}
 
 
+@pytest.mark.slow
 @needs_traces
 @pytest.mark.parametrize("max_wait", GOALS)
 def test_the_cost_is_close_to_a_clairvoyants(max_wait: int, record_property: Figure) -> None:
@@ -264,6 +265,7 @@ def test_the_shipped_defaults_at_30_minutes(record_property: Figure) -> None:
     assert max(found.values()) <= 1.16
 
 
+@pytest.mark.slow
 def test_a_steady_trickle(record_property: Figure) -> None:
     trickle = [14.9 * k for k in range(5800)]
     found = {wait: ratio(trickle, replace(FIXED, max_wait_s=wait))[0] for wait in (375, 900, 1800, 3600)}
@@ -274,6 +276,7 @@ def test_a_steady_trickle(record_property: Figure) -> None:
     assert max(found.values()) <= 1.2
 
 
+@pytest.mark.slow
 def test_an_adversary_that_climbs_hills(record_property: Figure) -> None:
     worst = 0.0
     for wait in (375, 900, 1800):

@@ -100,7 +100,7 @@ def brute(rules: list[dict[str, Any]], archetype: str, state: str, atoms: frozen
     return {r["id"] for r in left if r["priority"] == max(o["priority"] for o in left)}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32))
 def test_what_is_chosen_is_what_the_definition_says_in_any_order(seed: int) -> None:
     rng = random.Random(seed)
