@@ -162,6 +162,8 @@ def _model_problem(document: Document, model: type[BaseModel], item: Mapping[str
         return document.problem(path, f"{name} wants keys with values (`key: value`)", "E-TYPE")
     if kind == "tuple_type":
         return document.problem(path, f"{name} wants a list (`[a, b]`)", "E-TYPE")
+    if kind == "int_type" and isinstance(item["input"], str) and item["input"].isdecimal():
+        return document.problem(path, f"{name} wants a number: write {item['input']} without quotes", "E-TYPE")
     message = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
     rule = "E-TYPE" if kind.endswith("_type") else "E-VALUE"
     return document.problem(

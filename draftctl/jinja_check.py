@@ -118,18 +118,44 @@ def _parsed(text: str) -> _Tree:
 
 def _syntax_problem(text: str, error: TemplateSyntaxError) -> TextProblem:
     message = error.message or "not a Jinja text"
+    offset = _start(text, error.lineno)
     named = re.fullmatch(r"(?P<what>unexpected char .+) at (?P<at>\d+)", message)
-    offset = int(named["at"]) if named else _start(text, error.lineno)
-    message = _in_words(named["what"] if named else message)
-    return TextProblem(rule="E-JINJA", message=message, line=error.lineno, offset=min(offset, len(text)))
+    tag = re.match(r"Encountered unknown tag '(?P<tag>\w+)'", message)
+    block = re.search(r"innermost block that needs to be closed is '(?P<block>\w+)'", message)
+    if named:
+        offset, message = int(named["at"]), named["what"]
+    elif tag:
+        offset = text.find(tag["tag"], offset)
+        message = f"there is no tag `{tag['tag']}`{did_you_mean(tag['tag'], _TAGS)}"
+    elif block and message.startswith("Unexpected end"):
+        offset = _unclosed(text, block["block"])
+        message = f"this `{block['block']}` has no `end{block['block']}`"
+    return TextProblem(
+        rule="E-JINJA", message=_in_words(message), line=error.lineno, offset=min(max(offset, 0), len(text))
+    )
+
+
+_TAGS = ("if", "elif", "else", "endif", "for", "endfor", "include")
+
+
+def _unclosed(text: str, block: str) -> int:
+    """Return where the last block of a kind begins that nothing ends."""
+    opened: list[int] = []
+    for found in re.finditer(rf"\{{%[-+]?\s*(?P<end>end)?{block}\b", text):
+        if not found["end"]:
+            opened.append(found.start())
+        elif opened:
+            opened.pop()
+    return opened[-1] if opened else 0
 
 
 def _start(text: str, line: int) -> int:
-    """Return where a line's first Jinja begins, else its first character that is no blank."""
+    """Return where a line's first Jinja begins that does not end in it, else the first, else its first character that is no blank."""
     lines = text.split("\n")
     number = min(line, len(lines)) - 1
     before = sum(len(one) + 1 for one in lines[:number])
-    found = re.search(r"\{[{%#]", lines[number]) or re.search(r"\S", lines[number])
+    open_ended = re.search(r"\{\{(?!(?:(?!\{\{).)*\}\})|\{%(?!(?:(?!\{%).)*%\})", lines[number])
+    found = open_ended or re.search(r"\{[{%#]", lines[number]) or re.search(r"\S", lines[number])
     return before + (found.start() if found else 0)
 
 
@@ -210,9 +236,17 @@ def _forbidden(tree: _Tree) -> Iterator[_Fault]:
         if used.name not in FILTERS:
             message = f"there is no filter `{used.name}` here{did_you_mean(used.name, sorted(FILTERS))}"
             yield _Fault("E-JINJA", used.lineno, message, used.name)
+    yield from _unknown_tests(tree)
     for loop in tree.all(nodes.For):
         if any(inner is not loop for inner in loop.find_all(nodes.For)):
             yield _Fault("E-JINJA", loop.lineno, "a loop may not stand in another loop", "for")
+
+
+def _unknown_tests(tree: _Tree) -> Iterator[_Fault]:
+    for test in tree.all(nodes.Test):
+        if test.name not in ENVIRONMENT.tests:
+            message = f"there is no test `is {test.name}`{did_you_mean(test.name, sorted(ENVIRONMENT.tests))}"
+            yield _Fault("E-JINJA", test.lineno, message, test.name)
 
 
 def _wrong_includes(tree: _Tree, partials: Sequence[str]) -> Iterator[_Fault]:

@@ -13,6 +13,7 @@ from typing import Any
 from draftctl.errors import FileProblems, Problem, UsageError
 from draftctl.jinja_check import included
 from draftctl.models import canonical_json, sha256_text
+from draftctl.spelling import did_you_mean
 from draftctl.workflow_file import AppliesToFile, ContextFile, ExamplesFile, StepFile, TestFile, WorkflowFile, verbs_of
 from draftctl.yamlfile import Document, parse_yaml
 
@@ -229,11 +230,16 @@ def read_context(
         words = " ".join(entry.split())
         kinds = [kind for kind, pattern in _PHRASES.items() if pattern.fullmatch(words)]
         if not kinds:
-            message = f"'{entry}' is not known; there are 'pastebin canon', 'voice rules', 'safety rules', or pastebin:, voice:, rules:, safety:"
+            message = f"'{entry}' is not known{_meant(words)}; there are 'pastebin canon', 'voice rules', 'safety rules', or pastebin:, voice:, rules:, safety:"
             problems.append(document.problem(("context", n), message, "E-CONTEXT"))
         items += [ContextItem(kind=kind) for kind in kinds]
         items += [ContextItem(kind="rules")] if kinds == ["voice"] else []
     return tuple(dict.fromkeys(items)), problems
+
+
+def _meant(words: str) -> str:
+    said = did_you_mean(words, ("pastebin canon", "pastebin canon snippets", "voice rules", "safety rules"))
+    return said if said.startswith("; did you mean") else ""
 
 
 def _examples(file: ExamplesFile | None) -> ExamplesRule | None:

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from draftctl.errors import FileProblems, Problem
+from draftctl.yaml_faults import QUOTE_JINJA, explain_yaml, starts_like_jinja
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
@@ -26,7 +27,6 @@ _INT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+]?[0-9]+)?")
 NULLS = ("null", "~", "")
 _CONSTANTS = {"true": True, "false": False} | dict.fromkeys(NULLS)
-_QUOTE_JINJA = "a text that starts with {{ or {% needs quotes, or a | block"
 _MAYBE_ALIAS = re.compile(
     r"(?:^|[\s\[\]{},:])[&*]\S", re.MULTILINE
 )  # only then are the tokens looked at, which costs as much as reading
@@ -120,7 +120,7 @@ class Document:
             source = self.lines[number]
             while column < len(source):
                 width = _width(source, column, quote)
-                if not source[column : column + width].isspace() and source[column : column + width] != "\\":
+                if not _is_blank(source[column : column + width], quote):
                     yield number, column
                 column += width
             column = 0
@@ -200,6 +200,15 @@ def _width(source: str, column: int, quote: str) -> int:
     return 1
 
 
+def _is_blank(piece: str, quote: str) -> bool:
+    """Say whether a piece of a text as it is written is a blank of what it says; a backslash alone folds two lines of a quoted text."""
+    if quote != '"' or piece[0] != "\\":
+        return piece.isspace()
+    if piece[1:2] in _ESCAPES:
+        return chr(int(piece[2:], 16)).isspace()  # noqa: FURB166  (\x and \u are no prefixes of Python's)
+    return piece == "\\" or piece[1] in "nrtvf NLP_"
+
+
 def _scalar(node: Any) -> Any:
     if node.tag != _PLAIN:
         return node.value
@@ -239,7 +248,12 @@ def read_yaml(content: bytes, path: str, *, loader: str = "") -> Document:
             _refuse_aliases(document, text, chosen)
         root = yaml.compose(text, Loader=chosen)
     except yaml.MarkedYAMLError as error:
-        raise FileProblems([*document.problems[: MAX_PROBLEMS - 1], _syntax_problem(document, error)]) from error
+        raise FileProblems(
+            [
+                *document.problems[: MAX_PROBLEMS - 1],
+                document.problem_at(*explain_yaml(document.lines, error), "E-YAML"),
+            ]
+        ) from error
     except RecursionError as error:
         raise FileProblems([document.problem_at(0, 0, f"nested deeper than {MAX_DEPTH}", "E-YAML")]) from error
     except yaml.reader.ReaderError as error:
@@ -306,28 +320,6 @@ def _refuse_aliases(document: Document, text: str, loader: type) -> None:
             document.problems.append(document.problem_at(mark.line, mark.column, message, "E-ALIAS"))
 
 
-def _syntax_problem(document: Document, error: yaml.MarkedYAMLError) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line, mark.column) if mark else (0, 0)
-    if line >= len(document.lines) or (line == len(document.lines) - 1 and not document.lines[line] and line > 0):
-        line = max(n for n, text in enumerate(document.lines) if text.strip() or n == 0)
-        column = len(document.lines[line])
-    message = " ".join(part for part in (error.context, error.problem) if part)
-    if "single document" in message:
-        message = "a second document starts here (`---`); one file holds one"
-    elif "mapping values are not allowed" in message:
-        message = "a `:` stands where none may; quote the text, or check the indentation"
-    elif line < len(document.lines) and _starts_like_jinja(document.lines[line]):
-        message, column = _QUOTE_JINJA, document.lines[line].index("{")
-    elif any(words in message for words in ("expected key", "expected <block end>", "expected '-' indicator")):
-        message = "this does not fit what stands above it; check the indentation, and that every bracket closes"
-    return document.problem_at(line, column, f"this is not YAML: {message}", "E-YAML")
-
-
-def _starts_like_jinja(line: str) -> bool:
-    return re.match(r"\s*(?:- )?\s*(?:[\w]+:)?\s*\{[{%]", line) is not None
-
-
 def _walk(document: Document, node: Any, path: Path, depth: int, seen: set[int]) -> None:
     """Record every value's place; report what the subset refuses. A node that stands a second time is an alias, and reported as such."""
     mark = node.start_mark
@@ -370,8 +362,8 @@ def _walk_mapping(document: Document, node: Any, path: Path, depth: int, seen: s
     for key, value in node.value:
         line, column = key.start_mark.line, key.start_mark.column
         if not isinstance(key, yaml.ScalarNode):
-            jinja = _starts_like_jinja(document.lines[line])
-            message = _QUOTE_JINJA if jinja else "a key must be one word or text"
+            jinja = starts_like_jinja(document.lines[line])
+            message = QUOTE_JINJA if jinja else "a key must be one word or text"
             column = document.lines[line].index("{") if jinja else column
             document.problems.append(document.problem_at(line, column, message, "E-YAML"))
             if jinja and path:

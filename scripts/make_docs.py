@@ -1,6 +1,9 @@
 """Writes the generated pages: docs/holds.md and docs/lint.md."""
 
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the pages are of this checkout, whatever is installed
 
 from draftctl.holds import holds_page
 from draftctl.rule_cases import lint_page

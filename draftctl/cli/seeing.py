@@ -143,7 +143,7 @@ def _bench(ctx: typer.Context, files: "Mapping[str, bytes]", workflow: "Workflow
 
 
 def history(ctx: typer.Context, workflow_id: Id, as_json: JsonFlag = False) -> None:
-    """Show a workflow's versions: when each came, what it changed, its drafts, and how many people let go as they were.
+    """Show a workflow's versions: when each came and from whom, its drafts by build, and how many people let go as they were.
 
     Example: draftctl workflow history first-reply
     """
