@@ -2,6 +2,7 @@
 .PHONY: demo demo-cot test test-slow test-real test-trainers real-server lint fmt bench soak docs lock setup
 VENV := .venv
 RUN := $(VENV)/bin/
+WORKERS := $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 3 ? 3 : n)))  # many tests wait: three are quicker on two cores
 
 demo: $(VENV)/ready
 	@$(RUN)draftctl demo
@@ -23,7 +24,7 @@ test-trainers: $(VENV)/ready
 	$(RUN)python -m pytest -q -m trainers -rA --no-header tests/trainers
 
 test: $(VENV)/ready
-	$(RUN)python -m pytest -q -n auto -m "not slow and not soak and not real and not trainers"
+	$(RUN)python -m pytest -q -n $(WORKERS) -m "not slow and not soak and not real and not trainers"
 
 test-slow: $(VENV)/ready
 	$(RUN)python -m pytest -q -n 3 --dist worksteal -m "slow and not soak" -rA --no-header

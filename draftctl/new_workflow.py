@@ -27,6 +27,24 @@ def check_id(word: str) -> str:
     return word
 
 
+def narrowed(asked: Situation | None, other: Workflow) -> Situation:
+    """Return for whom a copy is: what was asked for, and else what the original is for.
+
+    Raises UsageError where nothing was: a copy for the very same situations ties with the original, and neither is used.
+    """
+    if asked is None:
+        raise UsageError(
+            f"A copy for the same situations would tie with {other.id}, and neither would be used.",
+            hint="Say for whom the new one is: --archetype, --state, --key.",
+        )
+    applies = other.applies
+    return Situation(
+        archetypes=asked.archetypes or sorted(applies.archetypes or ()),
+        states=asked.states or sorted(applies.states or ()),
+        template_keys=asked.template_keys or sorted(applies.template_keys or ()),
+    )
+
+
 def fresh_text(id_: str, name: str, situation: Situation, engine: str) -> str:
     """Return a small workflow that lints clean: think, think, draft, and one test."""
     return f"""{MODELINE}id: {id_}
@@ -50,17 +68,15 @@ tests:
 """
 
 
-def copied_text(text: str, workflow: Workflow, id_: str, name: str, situation: Situation | None) -> str:
-    """Return another workflow's file under a new id, at version 1, for another situation where one is given; the rest stays as written.
+def copied_text(text: str, workflow: Workflow, id_: str, name: str, situation: Situation) -> str:
+    """Return another workflow's file under a new id, at version 1, for another situation; the rest stays as written.
 
     The caller reads it again: a file whose keys share lines cannot be changed like this.
     """
     lines = text.replace("\r\n", "\n").split("\n")
     document = workflow.document
-    new = {"id": id_, "name": _text(name), "version": "1"}
-    if situation is not None:
-        new["appliesTo"] = applies_text(situation)
-    if "appliesTo" in new and "appliesTo" not in document.data:
+    new = {"id": id_, "name": _text(name), "version": "1", "appliesTo": applies_text(situation)}
+    if "appliesTo" not in document.data:
         new["version"] += f"\nappliesTo: {new.pop('appliesTo')}"
     places = sorted(((document.span((key,)), key) for key in new), reverse=True)
     for (first, last), key in places:  # from the end, so that the places before stay where they are

@@ -245,8 +245,9 @@ def test_a_new_workflow_takes_the_first_gap_and_refuses_what_it_cannot_be(worksp
     assert workspace.git("status", "--short") == ""
     (workspace.root / "workflows/any-reply.yaml").unlink()
     assert "For courteous x screening x ①, the first of 105" in workspace.ok("workflow", "new", "gap")
-    # A copy for the very same situations ties, and says so.
-    assert "[E-AMBIG]" in workspace.ok("workflow", "new", "twin", "--from", "goodbye")
+    done = workspace.run("workflow", "new", "twin", "--from", "goodbye")
+    assert done.returncode == 2
+    assert "would tie with goodbye" in done.stderr
 
 
 def committed() -> tuple[Vocab, Any]:
@@ -427,6 +428,12 @@ def test_save_counts_up_only_what_was_committed_or_used(workspace: Workspace) ->
 
 @pytest.mark.slow
 def test_save_refuses_and_leaves_everything_as_it_was(workspace: Workspace, tmp_path: Path) -> None:
+    edit(workspace, "pastebin/notes.yaml", "I am Quinn.", "I am she.")
+    edit(workspace, FIRST, "contains_any: [day, when]", "contains_any: [month, year]")
+    done = workspace.run("save", "-m", "a failing test")
+    assert done.returncode == 2
+    assert "A test fails, so nothing was saved. first-reply: a first hello" in done.stderr
+    workspace.git("checkout", "-q", ".")
     edit(workspace, FIRST, "what does this person want", "what does {{ nobody }} want")
     before = workspace.git("diff")
     done = workspace.run("save", "-m", "broken")

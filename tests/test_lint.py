@@ -74,6 +74,10 @@ def test_every_rule_that_is_named_anywhere_is_in_the_list_and_has_cases() -> Non
         assert rule.fix.endswith((".", "]")), rule.id
 
 
+def test_what_makes_a_file_unusable_is_an_error() -> None:
+    assert [rule.id for rule in RULES if (rule.of_steps or rule.of_file) and rule.severity == "warning"] == []
+
+
 FIVE = """\
 id: hello
 name: Hello

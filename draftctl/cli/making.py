@@ -47,7 +47,7 @@ def new(
 
     Example: draftctl workflow new late-friday --archetype courteous --state booked --key running-late
     """
-    from draftctl.new_workflow import check_id, copied_text, fresh_text
+    from draftctl.new_workflow import check_id, copied_text, fresh_text, narrowed
     from draftctl.vocab import VOCAB, parse_vocab
 
     check_id(workflow_id)
@@ -56,22 +56,16 @@ def new(
     target = root_of(ctx) / path
     if target.exists():
         raise UsageError(f"{path} is there already, so nothing was written.", hint="Take another id.")
-    situation = _situation(
-        canon,
-        parse_vocab(snapshot.files.get(VOCAB)),
-        chains,
-        archetype or [],
-        state or [],
-        key or [],
-        copied=copy is not None,
-    )
+    vocab = parse_vocab(snapshot.files.get(VOCAB))
+    asked = _asked(canon, vocab, archetype or [], state or [], key or [])
     called = name or workflow_id.replace("-", " ").capitalize()
     if copy is not None:
         other = find_workflow(chains, copy)
-        text = copied_text(snapshot.files[other.path].decode(), other, workflow_id, called, situation)
+        text = copied_text(snapshot.files[other.path].decode(), other, workflow_id, called, narrowed(asked, other))
         _check_copy(other, text, path, chains)
     else:
-        text = fresh_text(workflow_id, called, situation, engine or _builds(snapshot))  # type: ignore[arg-type]
+        situation = asked or _first_gap(canon, vocab, chains)
+        text = fresh_text(workflow_id, called, situation, engine or _builds(snapshot))
     replace_file(target, text)
     problems = [p for p in find_problems(root_of(ctx)) if workflow_id in p.message or p.path == path]
     serious = [p for p in problems if p.rule != "W-LOCK"]
@@ -102,28 +96,26 @@ def _check_copy(other: "Workflow", text: str, path: str, chains: "ChainSet") -> 
         )
 
 
-def _situation(
-    canon: "Canon",
-    vocab: "Vocab",
-    chains: "ChainSet",
-    archetypes: list[str],
-    states: list[str],
-    keys: list[str],
-    *,
-    copied: bool,
+def _asked(
+    canon: "Canon", vocab: "Vocab", archetypes: list[str], states: list[str], keys: list[str]
 ) -> "Situation | None":
-    """Return for whom the new one is: what was asked for, else (for a fresh one) the first situation that no workflow is for."""
+    """Return for whom the new one is to be; None where nothing says so. Raises UsageError for words that nobody knows."""
     from draftctl.new_workflow import Situation
-    from draftctl.routing import Grid
 
     for kind, words in (("archetype", archetypes), ("state", states)):
         for word in words:
             vocab.check(kind, word)
     notes = [canon.ask(word).key for word in keys]
-    if archetypes or states or notes:
-        return Situation(archetypes=archetypes, states=states, template_keys=notes)
-    if copied:
-        return None
+    return (
+        Situation(archetypes=archetypes, states=states, template_keys=notes) if archetypes or states or notes else None
+    )
+
+
+def _first_gap(canon: "Canon", vocab: "Vocab", chains: "ChainSet") -> "Situation":
+    """Return the first situation that no workflow is for. Raises UsageError where there is none."""
+    from draftctl.new_workflow import Situation
+    from draftctl.routing import Grid
+
     gaps = Grid.of(chains.entries, vocab.archetypes, vocab.states, tuple(canon.notes)).where("none")
     if not gaps:
         raise UsageError(

@@ -60,6 +60,7 @@ def save(
             text="Nothing has changed since the last commit.",
         )
         return
+    _check_tests(ctx, lying, (snapshot, canon, chains))
     shown = _changes(ctx, root, snapshot, canon, chains, plan, changed)
     if not as_json:
         typer.echo("\n".join(line for part in shown for line in part["lines"]))
@@ -115,6 +116,25 @@ def _savable(ctx: typer.Context, lying: "Lying") -> "tuple[Snapshot, Canon, Chai
     )
     canon = load_canon(snapshot)
     return snapshot, canon, load_chains(snapshot.files, canon, load_vocab(snapshot))
+
+
+def _check_tests(ctx: typer.Context, lying: "Lying", tree: "tuple[Snapshot, Canon, ChainSet]") -> None:
+    """Run the tests of what has changed, offline. Raises UsageError for one that fails."""
+    from draftctl.cli.trying import Picked, test_all
+
+    touched = any(path.startswith(("pastebin/", "workflows/partials/")) for path in lying.changed)
+    workflows = [w for w in tree[2].workflows.values() if touched or w.path in lying.changed]
+    done = test_all(ctx, workflows, tree, Picked(matching="", live=False, fresh=False, engine=None, quiet=True))
+    failed = [
+        f"{one['workflow']}: {one['name']}: {one['failures'][0]}" for one in done["tests"] if one["verdict"] == "failed"
+    ]
+    failed += [f"{one['workflow']}: a hostile message ({one['text']}): {one['why']}" for one in done["breaches"]]
+    if failed:
+        more = f" And {len(failed) - 1} more." if len(failed) > 1 else ""
+        raise UsageError(
+            f"A test fails, so nothing was saved. {visible(failed[0])}.{more}",
+            hint="Correct the text, or the test if it asks for what nobody wants any more; `draftctl workflow test` shows all.",
+        )
 
 
 def _plan(ctx: typer.Context, snapshot: "Snapshot", chains: "ChainSet") -> "Save":

@@ -75,7 +75,7 @@ def run_tests(
     picked = Picked(matching=matching or "", live=live, fresh=fresh, engine=engine, quiet=as_json)
     if matching and not any(matching in case.name for workflow in workflows for case in workflow.tests):
         raise UsageError(f"No test has {matching!r} in its name, so none was run.", hint="`--list` lists them.")
-    value = _of_all(ctx, workflows, (snapshot, canon, chains), picked)
+    value = test_all(ctx, workflows, (snapshot, canon, chains), picked)
     emit(value, as_json=as_json, text=_sum_up(value, [w.id for w in workflows if not w.tests], live=live))
     raise typer.Exit(1 if value["failed"] or value["breaches"] else 0)
 
@@ -91,10 +91,10 @@ class Picked:
     quiet: bool
 
 
-def _of_all(
+def test_all(
     ctx: typer.Context, workflows: "list[Workflow]", tree: "tuple[Snapshot, Canon, ChainSet]", picked: Picked
 ) -> dict[str, Any]:
-    """Run the tests of some workflows, and say of each how it went as soon as that is known."""
+    """Run the tests of some workflows of a tree, and (unless it is to be quiet) say of each how it went as soon as that is known."""
     from draftctl.service import load_vocab
     from draftctl.trial import Bench
 
@@ -121,6 +121,7 @@ async def _of_one(
 ) -> "tuple[list[Tested], list[dict[str, str]], int]":  # fmt: skip
     """Run one workflow's tests and, where none was picked out, the hostile corpus."""
     from draftctl.hostile import breaches, corpus
+    from draftctl.rules.test_case import faults_of
     from draftctl.samples import cells_of, sample
     from draftctl.store.tried import Kept
     from draftctl.trial import Recorded
@@ -130,8 +131,12 @@ async def _of_one(
     server = make_server() if make_server else None
     tested: list[Tested] = []
     try:
-        for case in workflow.tests:
+        for n, case in enumerate(workflow.tests):
             if picked.matching not in case.name:
+                continue
+            faults = tuple(message for _, message, _ in faults_of(workflow, n))
+            if faults:
+                tested.append(Tested(workflow=workflow.id, name=case.name, verdict="failed", failures=faults))
                 continue
             thread = _thread_of(root, case.thread) if case.thread else None
             who = candidate_of(case, workflow, bench, cell, thread)

@@ -50,6 +50,8 @@ _FILES = (
     "no_test",
     "price",
     "folded",
+    "single_braces",
+    "lone_atom",
     "look_alike",
     "priority",
     "budget",

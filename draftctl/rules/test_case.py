@@ -16,13 +16,17 @@ _ANY = ("", "\0", "x y")
 
 def _check(whole: Whole) -> Found:
     for workflow in whole.chains.workflows.values():
-        seen: set[str] = set()
-        for n, test in enumerate(workflow.tests):
-            if any(path[:2] == ("tests", n) for path in workflow.document.spoiled):
-                continue  # what it should say is told already
-            for path, message, key in (*_head(test, ("tests", n), seen), *_names(workflow, test, ("tests", n))):
+        for n in range(len(workflow.tests)):
+            for path, message, key in faults_of(workflow, n):
                 yield workflow.document.problem(path, message, "", at_key=key)
-            seen.add(test.name)
+
+
+def faults_of(workflow: Workflow, n: int) -> list[tuple[Path, str, bool]]:
+    """Return what is wrong with one test (from 0): place, message, and whether that is the key; `workflow test` fails it for the same."""
+    if any(path[:2] == ("tests", n) for path in workflow.document.spoiled):
+        return []  # what it should say is told already
+    test, seen = workflow.tests[n], {other.name for other in workflow.tests[:n]}
+    return [*_head(test, ("tests", n), seen), *_names(workflow, test, ("tests", n))]
 
 
 def _head(test: TestFile, here: Path, seen: set[str]) -> Iterator[tuple[Path, str, bool]]:
