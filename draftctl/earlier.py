@@ -1,14 +1,12 @@
 """What a workflow was before: its versions in Git, each with all that stood beside it then."""
 
-import contextlib
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from draftctl.errors import FileProblems
-from draftctl.loading import parse_workflow
-from draftctl.workflow import Workflow, read_partials
+from draftctl.loading import readable
+from draftctl.workflow import Workflow
 from draftctl.workspace import files_at, git
 
 _MOST = 300
@@ -56,11 +54,4 @@ def earlier(root: Path, workflow_id: str) -> Iterator[Earlier]:
 
 def workflow_in(files: Mapping[str, bytes], workflow_id: str) -> Workflow | None:
     """Read one workflow of a commit's files by itself; None where it is not there or cannot be read."""
-    path = f"workflows/{workflow_id}.yaml"
-    partials: dict[str, str] = {}
-    for name in files:
-        with contextlib.suppress(FileProblems):
-            partials |= read_partials({name: files[name]})
-    with contextlib.suppress(FileProblems, RecursionError, ValueError):
-        return parse_workflow(files[path], path, partials) if path in files else None
-    return None
+    return readable(files, workflow_id).get(workflow_id)

@@ -3,18 +3,21 @@
 Every workflow is run against all of it, offline, whatever tests it has of its own: as the message, as a fact, and as what a step answers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from draftctl.control_tokens import FAMILIES, find_control_token
 from draftctl.engines.base import Completion
-from draftctl.models import Candidate, Message, PromptPart
+from draftctl.jinja_check import named_in
+from draftctl.models import Candidate, Message, PromptPart, canonical_json
 from draftctl.rendering import RenderError
-from draftctl.trial import Bench, NoAnswers, NotRecorded, Recorded
+from draftctl.trial import Bench, NoAnswers, NotRecorded, Recorded, told
 from draftctl.workflow import Workflow
-from draftctl.workflow_tests import stand_in
+from draftctl.workflow_tests import nothing, stand_in
 
 _OPEN, _CLOSE = "\n<<<\n", "\n>>>\n"
+_REASON = 200
 _REPLY = "Which day would suit you?"
 
 
@@ -58,20 +61,44 @@ class Breach:
 
 
 class _Says:
-    """Stands for the model in a chain: what it thinks is the hostile text itself, its reply is harmless."""
+    """Stands for the model in a chain: whatever it may say freely is the hostile text itself, its reply is harmless."""
 
     def __init__(self, workflow: Workflow, text: str, engine_id: str) -> None:
         self._workflow = workflow
         self._text = text
         self._engine_id = engine_id
 
-    def recall(self, n: int, _attempt: int, _prompt: str) -> Completion | None:
+    def recall(self, n: int, attempt: int, _prompt: str) -> Completion | None:
+        """Return the answer of a step; a critique refuses the first reply, so that its reasons go back to the model too."""
         step = self._workflow.steps[n - 1]
-        answer = self._text if step.verb == "think" else stand_in(step) or _REPLY
+        answer = stand_in(step) or _REPLY
+        if step.verb == "think":
+            answer = self._text
+        elif step.verb == "extract":
+            answer = canonical_json(filled(step.schema or {}, self._text))
+        elif step.verb == "critique" and attempt == 1 and step.redrafts:
+            answer = canonical_json({"ok": False, "reasons": [self._text[:_REASON]]})
         return Completion(text=answer, model=self._engine_id, finish_reason="stop")
 
     def keep(self, _n: int, _attempt: int, _prompt: str, _completion: Completion) -> None:
-        pass
+        """Do nothing."""
+
+
+def filled(schema: Mapping[str, Any], text: str) -> Any:
+    """Return an answer that meets a schema and holds a text wherever the schema lets it hold one."""
+    kinds = schema.get("type")
+    kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds or ())
+    if "enum" in schema or "const" in schema:
+        return nothing(schema)
+    if "string" in kinds:
+        return text[: int(schema.get("maxLength", _REASON))].ljust(int(schema.get("minLength", 0)), "x")
+    if "object" in kinds:
+        return {name: filled(part, text) for name, part in schema.get("properties", {}).items()}
+    if "array" in kinds:
+        return [filled(schema["items"], text)] * max(
+            int(schema.get("minItems", 0)), min(1, int(schema.get("maxItems", 1)))
+        )
+    return nothing(schema)
 
 
 async def breaches(workflow: Workflow, bench: Bench, benign: Candidate) -> list[Breach]:
@@ -81,43 +108,45 @@ async def breaches(workflow: Workflow, bench: Bench, benign: Candidate) -> list[
         would = bench.preview(workflow, benign)
     except RenderError as error:
         return [Breach(text="a harmless one", why=f"cannot be rendered: {error}")]
+    # What a step's own text prints of the thread (lint warns of it) is the one thing that may differ outside the fence.
+    prints = any(named_in(text, "thread") for text in (*(s.text for s in workflow.steps), *bench.partials.values()))
     for name, text in corpus().items():
-        wrote = replace(
-            benign,
-            messages=(Message(role="prospect", text=text),),
-            atoms=dict.fromkeys(benign.atoms, text.strip() or "x"),
-        )
-        try:
-            hostile = bench.preview(workflow, wrote)
-        except RenderError as error:
-            found.append(Breach(text=name, why=f"cannot be rendered: {error}"))
-            continue
-        pairs = zip(would, hostile, strict=True)
-        wrong = dict.fromkeys(why for a, b in pairs for why in _wrong(a.messages, b.messages, bench, text))
-        found += [Breach(text=name, why=why) for why in wrong]
+        wrote = replace(benign, messages=(Message(role="prospect", text=text),))
+        known = replace(benign, atoms=dict.fromkeys(benign.atoms, text.strip() or "x"))
+        for who, strict in ((wrote, not prints), (known, False)):
+            try:
+                hostile = bench.preview(workflow, who)
+            except RenderError as error:
+                found.append(Breach(text=name, why=f"cannot be rendered: {error}"))
+                continue
+            if "{{ 7*7 }}" in text and who is wrote and "{{ 7*7 }}" not in told(hostile[0].messages):
+                found.append(Breach(text=name, why="a template was rendered"))
+            for calm, other in zip(would, hostile, strict=True):
+                found += [
+                    Breach(text=name, why=why) for why in _wrong(calm.messages, other.messages, bench, strict=strict)
+                ]
         found += [Breach(text=name, why=why) for why in await _as_answer(workflow, bench, benign, text)]
-    return found
+    return list(dict.fromkeys(found))
 
 
-def _wrong(benign: tuple[PromptPart, ...], hostile: tuple[PromptPart, ...], bench: Bench, text: str) -> Iterator[str]:
-    """Compare a prompt with the one that a harmless message gets: the same turns, the same frame, and the text inside it alone."""
+def _wrong(
+    benign: tuple[PromptPart, ...], hostile: tuple[PromptPart, ...], bench: Bench, *, strict: bool
+) -> Iterator[str]:
+    """Compare a prompt with the harmless one: the same turns, one fence in its place, and outside it the same text (`strict`) or as many lines."""
     if [m.role for m in benign] != [m.role for m in hostile]:
         yield "the turns are others than for a harmless message"
         return
-    whole = "\n".join(message.content for message in hostile)
-    token = find_control_token(whole, bench.manifest.special_tokens)
+    token = find_control_token(told(hostile), bench.manifest.special_tokens)
     if token:
         yield f"{token!r} would be read as a control token"
     for calm, other in zip(benign, hostile, strict=True):
-        if calm.content.count(_OPEN) != other.content.count(_OPEN) or calm.content.count(_CLOSE) != other.content.count(
-            _CLOSE
-        ):
+        if any(calm.content.count(mark) != other.content.count(mark) for mark in (_OPEN, _CLOSE)):
             yield "the fence around what people wrote is not where it should be"
         for a, b in zip(_outside(calm.content), _outside(other.content), strict=False):
-            if a.splitlines() and len(a.splitlines()) != len(b.splitlines()):
+            if strict and a != b:
+                yield "what stands outside the fence is another text than for a harmless message"
+            elif len(a.splitlines()) != len(b.splitlines()):
                 yield "an instruction has more lines than for a harmless message"
-    if "{{ 7*7 }}" in text and "{{ 7*7 }}" not in whole:
-        yield "a template in a message was rendered"
 
 
 def _outside(content: str) -> list[str]:
@@ -127,7 +156,7 @@ def _outside(content: str) -> list[str]:
 
 
 async def _as_answer(workflow: Workflow, bench: Bench, benign: Candidate, text: str) -> list[str]:
-    """Let the model think the hostile text; what it thinks goes back into the conversation."""
+    """Let the model say the hostile text; what it says goes back into the conversation."""
     engine = Recorded(bench.manifest.id, NoAnswers())
     try:
         result = await bench.run(workflow, benign, engine, _Says(workflow, text, engine.id))
@@ -135,7 +164,14 @@ async def _as_answer(workflow: Workflow, bench: Bench, benign: Candidate, text: 
         return ["the chain asked for something that it should not"]
     wrong = []
     for step in result.steps:
-        token = find_control_token("\n".join(m.content for m in step.messages), bench.manifest.special_tokens)
+        token = find_control_token(told(step.messages), bench.manifest.special_tokens)
         if token:
-            wrong.append(f"thought by the model, {token!r} would be read as a control token")
-    return wrong[:1]
+            wrong.append(f"said by the model, {token!r} would be read as a control token")
+        if any(
+            mark.strip() in m.content.splitlines()
+            for m in step.messages[2:]
+            if m.role == "user"
+            for mark in (_OPEN, _CLOSE)
+        ):
+            wrong.append("said by the model, it opens or closes a fence")
+    return list(dict.fromkeys(wrong))

@@ -198,6 +198,16 @@ def condition_problems(text: str, *, known: Mapping[str, Sequence[str] | None]) 
     if found:
         message = "a condition is an expression, without {{ }}"
         return [TextProblem(rule="E-JINJA", message=message, line=1, offset=found.start())]
+    try:
+        ENVIRONMENT.compile_expression(text)  # as a run does: `true) or (true` is whole only inside our brackets
+    except TemplateSyntaxError as error:
+        return [TextProblem(rule="E-JINJA", message=_in_words(error.message or "not a condition"), line=1, offset=0)]
+    except (SyntaxError, RecursionError, ValueError, OverflowError, MemoryError):
+        return [
+            TextProblem(
+                rule="E-JINJA", message="this is nested too deeply, or a number in it is too large", line=1, offset=0
+            )
+        ]
     problems = prompt_problems(f"{_OPEN}{text}) }}}}", known=known, partials=())
     return [replace(one, offset=min(max(one.offset - len(_OPEN), 0), len(text))) for one in problems]
 

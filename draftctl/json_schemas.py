@@ -84,6 +84,6 @@ def _readable(schema: Any, words: Mapping[str, Sequence[str]], path: tuple[str, 
 
 
 def _draft_7(schema: Any) -> Any:
-    """Return the schema in the words of draft 7, which editors know best (`$defs` are `definitions`, `prefixItems` lists)."""
+    """Return the schema in the words of draft 7, which editors know best: `$defs` are `definitions` there."""
     text = canonical_json(schema)
     return json.loads(text.replace('"$defs"', '"definitions"').replace("#/$defs/", "#/definitions/"))

@@ -1,6 +1,5 @@
 """What is wrong, or will be, in a workspace: what its readers refuse, and what the rules find. Pure."""
 
-import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -15,14 +14,14 @@ from draftctl.decisions import DECISIONS, parse_decisions
 from draftctl.decisions import warnings_of as decision_warnings
 from draftctl.errors import FileProblems, Problem
 from draftctl.experiment_file import is_experiment, read_experiment
-from draftctl.loading import load_chains, parse_workflow
+from draftctl.loading import load_chains, parse_workflow, read_all_partials, readable
 from draftctl.manifest import engine_ids, manifest_path, parse_manifest
 from draftctl.rendering import render_note
 from draftctl.rules import RULES
 from draftctl.rules.base import Whole
 from draftctl.screening import body_hits
 from draftctl.vocab import VOCAB, Vocab, parse_vocab
-from draftctl.workflow import Workflow, read_partials, workflow_paths
+from draftctl.workflow import read_partials, workflow_paths
 from draftctl.workflowlock import LOCK, read_lock
 from draftctl.yamlfile import MAX_PROBLEMS, parse_yaml
 
@@ -62,9 +61,12 @@ def lint_workspace(
         keep(partial(read_partials, {path: files[path]}))
     experiments = [keep(partial(read_experiment, files[path], path)) for path in sorted(filter(is_experiment, files))]
     canon = _tried([], lambda: parse_canon({p: files[p] for p in files if p.startswith("pastebin/")}))
-    if canon is None:
-        return _in_order(problems)  # what a workflow names cannot be looked up before this is right
     vocab = _tried([], lambda: parse_vocab(files.get(VOCAB)))
+    if canon is None:  # which notes there are cannot be said before this is right; the rest can
+        keep(lambda: read_lock(files.get(LOCK)))
+        for path in workflow_paths(files):
+            keep(partial(parse_workflow, files[path], path, read_all_partials(files)[0], None, vocab))
+        return _in_order(problems)
     chains = load_chains(files, canon, vocab)
     for broken in chains.broken.values():
         problems += broken.problems
@@ -77,8 +79,8 @@ def lint_workspace(
         vocab=vocab,
         manifests={id_: manifest for id_, manifest in manifests.items() if manifest is not None},
         locked=keep(lambda: read_lock(files.get(LOCK))),
-        before=_readable(before) if before is not None else {},
-        now=_readable(files) if before is not None else {},
+        before=readable(before) if before is not None else {},
+        now=readable(files) if before is not None else {},
         experiments=[one for one in experiments if one is not None],
         ref=ref,
     )
@@ -123,22 +125,6 @@ def _some_of_each(found: Iterable[Problem]) -> Iterator[Problem]:
 
 def _warning(problem: Problem) -> Problem:
     return replace(problem, severity="warning")
-
-
-def _readable(files: Mapping[str, bytes]) -> dict[str, Workflow]:
-    """Read each workflow by itself: what it names need not be there any more."""
-    found = {}
-    partials: dict[str, str] = {}
-    for path in files:
-        with contextlib.suppress(FileProblems):
-            partials |= read_partials({path: files[path]})
-    for path in workflow_paths(files):
-        try:
-            workflow = parse_workflow(files[path], path, partials)
-            found[workflow.id] = workflow
-        except (FileProblems, RecursionError, SyntaxError, ValueError):
-            continue  # lint says of the present one what is wrong; an earlier one that nobody could read was never used
-    return found
 
 
 def _unsendable(canon: Canon, content: bytes) -> list[Problem]:

@@ -3,6 +3,7 @@
 A file that is wrong is kept as broken, with its problems and what can still be read of it; the rest stands.
 """
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -46,6 +47,18 @@ def parse_workflow(
     return replace(read_workflow(document, file, partials), test_problems=tuple(problems[:MAX_PROBLEMS]))
 
 
+def readable(files: Mapping[str, bytes], *ids: str) -> dict[str, Workflow]:
+    """Read workflows each by itself, all or those that are named; one that cannot be read is left out, and what it names is not looked up."""
+    partials = read_all_partials(files)[0]
+    found = {}
+    for path in workflow_paths(files):
+        if not ids or stem(path) in ids:
+            with contextlib.suppress(FileProblems, RecursionError, SyntaxError, ValueError, OverflowError):
+                workflow = parse_workflow(files[path], path, partials)
+                found[workflow.id] = workflow
+    return found
+
+
 def steps_problems(written: Written) -> list[Problem]:
     """Return what breaks a rule in the steps of a file."""
     return [found for rule in RULES for found in rule.run(rule.of_steps, written)]
@@ -55,7 +68,7 @@ def load_chains(files: Mapping[str, bytes], canon: Canon, vocab: Vocab | None) -
     """Read every workflow among a snapshot's files (bytes by path)."""
     workflows: dict[str, Workflow] = {}
     broken: dict[str, Broken] = {}
-    partials, partial_problems = _partials(files)
+    partials, partial_problems = read_all_partials(files)
     for path in workflow_paths(files):
         try:
             workflow = _load(files[path], path, partials, partial_problems, canon, vocab)
@@ -107,7 +120,7 @@ def _load(
     return workflow
 
 
-def _partials(files: Mapping[str, bytes]) -> tuple[dict[str, str], dict[str, Problem]]:
+def read_all_partials(files: Mapping[str, bytes]) -> tuple[dict[str, str], dict[str, Problem]]:
     """Read the partials; the one that cannot be read is a problem of every workflow that includes it."""
     partials: dict[str, str] = {}
     problems: dict[str, Problem] = {}

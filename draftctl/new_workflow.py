@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from draftctl.errors import UsageError
-from draftctl.workflow import Workflow
+from draftctl.workflow import NOT_WORKFLOWS, Workflow
 
 MODELINE = "# yaml-language-server: $schema=../schema/workflow.schema.json\n"
 _KEBAB = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -21,7 +21,9 @@ class Situation:
 
 
 def check_id(word: str) -> str:
-    """Return an id, if it is one. Raises UsageError."""
+    """Return an id, if it is one and no other file's name. Raises UsageError."""
+    if word in NOT_WORKFLOWS:
+        raise UsageError(f"workflows/{word}.yaml is another kind of file, so no workflow can be called that.")
     if not _KEBAB.fullmatch(word):
         raise UsageError(f"{word!r} is no id for a workflow.", hint="Small letters, digits and `-`: first-reply.")
     return word
@@ -45,8 +47,10 @@ def narrowed(asked: Situation | None, other: Workflow) -> Situation:
     )
 
 
-def fresh_text(id_: str, name: str, situation: Situation, engine: str) -> str:
-    """Return a small workflow that lints clean: think, think, draft, and one test."""
+def fresh_text(id_: str, name: str, situation: Situation, engine: str, persona: str) -> str:
+    """Return a small workflow that lints clean: think, think, draft, and two tests."""
+    draft = f"reply in {persona}'s voice, <=320 chars"
+    draft = draft if re.fullmatch(r"[\w '-]+, <=320 chars", draft) else _quoted(draft)
     return f"""{MODELINE}id: {id_}
 name: {_text(name)}
 version: 1
@@ -55,7 +59,7 @@ context: [pastebin canon, voice rules, safety rules]
 steps:
   - think: what does this person want, and what do they still need to tell us
   - think: plan the reply; check the constraints
-  - draft: reply in Quinn's voice, <=320 chars
+  - draft: {draft}
 engine: {engine}
 tests:
   - name: what they wrote reaches the model

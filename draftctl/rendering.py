@@ -184,9 +184,9 @@ class Prompts:
 
     def holds(self, condition: str, facts: Mapping[str, Any]) -> bool:
         """Say whether a `when:` condition is true. Raises RenderError."""
-        if condition not in self._conditions:
-            self._conditions[condition] = self._environment.compile_expression(condition, undefined_to_none=False)
         try:
+            if condition not in self._conditions:
+                self._conditions[condition] = self._environment.compile_expression(condition, undefined_to_none=False)
             return bool(self._conditions[condition](**facts))
         except UndefinedError as error:
             raise _missing(error) from error

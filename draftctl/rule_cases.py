@@ -13,12 +13,11 @@ from typing import Any
 
 import yaml
 
-from draftctl.errors import FileProblems, Problem
+from draftctl.errors import Problem
 from draftctl.lint import lint_workspace
-from draftctl.loading import parse_workflow
+from draftctl.loading import readable
 from draftctl.rules import RULES
 from draftctl.rules.base import Rule
-from draftctl.workflow import read_partials, workflow_paths
 from draftctl.workflowlock import LOCK, write_lock
 
 HELLO = "workflows/hello.yaml"
@@ -89,18 +88,8 @@ def _case(rule: Rule, name: str, data: Mapping[str, Any], *, marked: bool) -> Ca
 
 def _lock(files: Mapping[str, bytes], otherwise: Mapping[str, str]) -> bytes:
     """Return a lock that has every version of the files, but for those that a case wants otherwise ('': not there)."""
-    locked: dict[tuple[str, str], str] = {}
-    try:
-        partials = read_partials(files)
-    except FileProblems:
-        partials = {}
-    for path in workflow_paths(files):
-        try:
-            workflow = parse_workflow(files[path], path, partials)
-        except (FileProblems, RecursionError, ValueError):
-            continue
-        digest = otherwise.get(workflow.id, workflow.semantic_hash)
-        locked |= {(workflow.id, workflow.version): digest} if digest else {}
+    locked = {(w.id, w.version): otherwise.get(w.id, w.semantic_hash) for w in readable(files).values()}
+    locked = {key: digest for key, digest in locked.items() if digest}
     return write_lock(locked).encode()
 
 

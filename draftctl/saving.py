@@ -28,7 +28,7 @@ def plan_save(
     committed, lying = locks
     stands = {**used, **committed}
     bumps: dict[str, tuple[str, str]] = {}
-    locked = {key: digest for key, digest in lying.items() if key not in stands} | dict(committed)
+    locked = {**lying, **{key: digest for key, digest in used.items() if key in lying}, **committed}
     files: dict[str, str] = {}
     for workflow in workflows.values():
         version = workflow.version

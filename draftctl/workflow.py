@@ -22,7 +22,7 @@ DEFAULT_MAX_CHARS = 640  # four segments of an SMS
 DEFAULT_MAX_TOKENS = {"think": 256, "choose": 32, "extract": 256, "critique": 256}
 DEFAULT_REDRAFTS = {"draft": 2, "check": 2, "critique": 1}
 _IS_WORKFLOW = re.compile(r"workflows/(?P<stem>[^/]+)\.yaml")
-_NOT_A_WORKFLOW = frozenset({"vocab", "classify", "decisions"})
+NOT_WORKFLOWS = frozenset({"vocab", "classify", "decisions"})
 _LIMIT = re.compile(r"(?:<=|≤)\s*([0-9]{1,4})\s*(?:chars?|characters?)\b", re.IGNORECASE)
 _ANY_LIMIT = re.compile(_LIMIT.pattern.replace("{1,4}", "{1,9}"), re.IGNORECASE)
 _PARTIAL = re.compile(r"workflows/partials/(?P<name>[^/]+\.j2)")
@@ -117,7 +117,7 @@ class Workflow:
 def workflow_paths(paths: Mapping[str, object]) -> list[str]:
     """Return the workspace paths that are workflow files, in order."""
     return sorted(
-        path for path in paths if (found := _IS_WORKFLOW.fullmatch(path)) and found["stem"] not in _NOT_A_WORKFLOW
+        path for path in paths if (found := _IS_WORKFLOW.fullmatch(path)) and found["stem"] not in NOT_WORKFLOWS
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from draftctl.control_tokens import find_control_token
 from draftctl.engines.base import Completion, Engine
+from draftctl.errors import EngineUnreachable
 from draftctl.models import Candidate, Drafted, Held, Message, Result, canonical_json
 from draftctl.rendering import RenderError
 from draftctl.routing import Cell
@@ -80,14 +81,15 @@ def stand_in(step: Step) -> str | None:
         case "choose":
             return step.options[0]
         case "extract":
-            return canonical_json(_nothing(step.schema or {}))
+            return canonical_json(nothing(step.schema or {}))
         case "critique":
             return '{"ok":true,"reasons":[]}'
         case _:
             return None
 
 
-def _nothing(schema: Mapping[str, Any]) -> Any:
+def nothing(schema: Mapping[str, Any]) -> Any:
+    """Return the least that meets a schema."""
     kinds = schema.get("type")
     kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds or ())
     if "const" in schema:
@@ -98,9 +100,9 @@ def _nothing(schema: Mapping[str, Any]) -> Any:
         return None
     match kinds[0] if kinds else "null":
         case "object":
-            return {name: _nothing(part) for name, part in schema.get("properties", {}).items()}
+            return {name: nothing(part) for name, part in schema.get("properties", {}).items()}
         case "array":
-            return [_nothing(schema["items"])] * int(schema.get("minItems", 0))
+            return [nothing(schema["items"])] * int(schema.get("minItems", 0))
         case "string":
             return "x" * int(schema.get("minLength", 0))
         case "boolean":
@@ -139,7 +141,10 @@ def candidate_of(
 async def come_of(
     test: TestFile, workflow: Workflow, bench: Bench, candidate: Candidate, engine: Engine
 ) -> Came | Tested:
-    """Run a test's candidate through the chain; a test that cannot be rendered has failed already."""
+    """Run a test's candidate through the chain; a test that cannot be rendered has failed already.
+
+    Raises EngineUnreachable where a model was to be asked and none answers.
+    """
     try:
         return await _come(test, workflow, bench, candidate, engine)
     except RenderError as error:
@@ -175,7 +180,7 @@ async def _come(test: TestFile, workflow: Workflow, bench: Bench, candidate: Can
     except NotRecorded:
         return Came(rendered=would)
     if isinstance(result.outcome, Held) and result.outcome.reason == "engine_unavailable":
-        return Came(rendered=would)
+        raise EngineUnreachable(f"{engine.id} cannot be asked: {result.outcome.detail}.")
     asked = "\n".join(told(step.messages) for step in result.steps[-1:])
     return Came(rendered=asked or would, outcome=result.outcome, left=_left(workflow, result))
 
@@ -232,6 +237,10 @@ def _outcome_failures(test: TestFile, came: Came) -> Iterator[str]:
 
 def _step_failures(test: TestFile, came: Came) -> Iterator[str]:
     for key, wanted in (test.expect.model_extra or {}).items():
+        name = key.removeprefix("steps.").partition(".")[0]
+        if name not in came.left:
+            yield f"{key} cannot be {canonical_json(wanted)}: step {name} left nothing"
+            continue
         value: Any = came.left
         for part in key.removeprefix("steps.").split("."):
             value = value.get(part) if isinstance(value, Mapping) else None

@@ -15,6 +15,7 @@ from draftctl.settings import FILE_NAME, Settings, SettingsFile, parse_settings,
 GitState = Literal["clean", "dirty", "unknown"]
 FOLDERS = ("pastebin", "workflows", "engines")
 OURS = (*FOLDERS, FILE_NAME)
+_LITERAL = ("--literal-pathspecs",)  # a file's name may hold `*` or `[`
 _IS_OURS = re.compile(
     r"draftctl\.yaml|pastebin/[^./][^/]*\.(?:md|yaml)|engines/[^./][^/]*\.yaml|schema/[^./][^/]*\.json|"
     r"workflows/(?:[^./][^/]*\.yaml|workflows\.lock|partials/[^./][^/]*\.j2|experiments/[^./][^/]*\.yaml)"
@@ -146,14 +147,25 @@ def commit_files(root: Path, paths: Sequence[str], message: str) -> str:
     name_an_author(root)
     gone = [path for path in paths if not (root / path).exists()]
     if gone:  # what is staged as deleted is unknown to `commit --only`; as deleted from the folder alone it is not
-        git(root, "reset", "--quiet", "HEAD", "--", *gone)
+        git(root, *_LITERAL, "reset", "--quiet", "HEAD", "--", *gone)
     there = [path for path in paths if path not in gone]
     if there:
-        git(root, "add", "--all", "--", *there)
+        git(root, *_LITERAL, "add", "--all", "--", *there)
     known = {
-        path for path in git(root, "ls-files", "-z", "--", *paths).decode(errors="backslashreplace").split("\0") if path
+        path
+        for path in git(root, *_LITERAL, "ls-files", "-z", "--", *paths).decode(errors="backslashreplace").split("\0")
+        if path
     }
-    git(root, "commit", "--quiet", "--only", f"--message={message}", "--", *(path for path in paths if path in known))
+    git(
+        root,
+        *_LITERAL,
+        "commit",
+        "--quiet",
+        "--only",
+        f"--message={message}",
+        "--",
+        *(path for path in paths if path in known),
+    )
     return git(root, "rev-parse", "HEAD").decode().strip()
 
 

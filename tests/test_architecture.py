@@ -17,7 +17,7 @@ tui_parts
 cli.review_text cli.editor
 cli.saving cli.making
 cli.drafting cli.sending cli.deciding cli.staging cli.versions cli.seeing cli.trying cli.pinning cli.cron cli.forecast cli.exporting cli.erasing cli.reporting
-cli.gpu cli.linting
+cli.gpu cli.linting cli.asking
 cli.ready
 cli.renting
 cli.adapters cli.rental cli.rented cli.judging cli.control cli.telling cli.content cli.workflow cli.look

@@ -448,7 +448,11 @@ def test_save_refuses_and_leaves_everything_as_it_was(workspace: Workspace, tmp_
     assert "is no number" in workspace.run("save", "-m", "x").stderr
     assert workspace.run("save", "-m", " ").returncode == 2
     workspace.git("checkout", "-q", ".")
-    assert "+ A" in workspace.ok("save", "-m", "x", "--dry-run") or workspace.git("status", "--short") == ""
+    edit(workspace, "workflows/goodbye.yaml", "what was good", "what was best")
+    before = workspace.git("diff"), workspace.git("rev-parse", "HEAD")
+    assert "goodbye  version 1 -> 2" in workspace.ok("save", "-m", "x", "--dry-run")
+    assert (workspace.git("diff"), workspace.git("rev-parse", "HEAD")) == before
+    workspace.git("checkout", "-q", ".")
     alone = Workspace(tmp_path / "alone")
     for path, content in SMALL.items():
         (alone.root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -476,7 +480,8 @@ def test_save_that_is_killed_or_refused_by_git_goes_on_the_next_time(workspace: 
     done = workspace.run("save", "-m", "x")
     assert done.returncode == 1
     assert "not today" in done.stderr
-    assert "files are as you left them" in done.stderr
+    assert "What you wrote is there" in done.stderr
+    assert workspace.git("status", "--short").split() == ["M", FIRST, "M", "workflows/workflows.lock"]
     hook.unlink()
     assert workspace.json("save", "-m", "x")["bumped"] == {}
     assert "version: 2" in (workspace.root / FIRST).read_text()
@@ -666,6 +671,9 @@ def test_a_trial_is_asked_once_shown_side_by_side_and_can_never_be_sent(workspac
         stopped = workspace.json("workflow", "try", "first-reply", "--candidate", "minor.json", **url)
         assert stopped["tries"][0]["held"] == "gate:minor"
         assert len(server.asked) == asked
+    assert workspace.run(*command, "--fresh", **url).returncode == 4
+    with PlayedServer(BUILD) as server:
+        url = {"GPU_INFERENCE_URL": server.url}
         workspace.ok("pause", "--reason", "checking")
         assert "paused" in workspace.run(*command, **url).stderr
     for table in ("candidates", "drafts", "draft_steps", "outbox", "alerts"):

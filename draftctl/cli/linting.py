@@ -10,7 +10,7 @@ from draftctl.cli.workflow import workflow_app
 from draftctl.errors import FileProblems, Problem, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Mapping
 
 FORMATS = ("text", "json", "github")
 _FIELDS = ("path", "line", "column", "rule", "severity", "message")
@@ -74,10 +74,7 @@ def lint_paths(
     problems = find_problems(root, against)
     if paths:
         wanted = {_inside(root, path) for path in paths}
-        missing = [path for path in sorted(wanted) if not (root / path).exists()]
-        if missing:
-            raise UsageError(f"There is no {missing[0]} here.")
-        problems = [p for p in problems if any(p.path == w or p.path.startswith(f"{w}/") for w in wanted)]
+        problems = [p for p in problems if any(w in (".", p.path) or p.path.startswith(f"{w}/") for w in wanted)]
     _print(root, problems, format_)
     if any(problem.severity == "error" or strict for problem in problems):
         raise typer.Exit(FileProblems.exit_code)
@@ -115,25 +112,30 @@ def _escaped(text: str, more: str = "") -> str:
 
 
 def _inside(root: Path, path: str) -> str:
-    """Return a path that was typed, relative to the workspace."""
+    """Return a path that was typed, relative to the workspace. Raises UsageError for one that is not there, or not in it."""
     full = Path(path).resolve()
     if not full.exists():
         full = (root / path).resolve()
-    return full.relative_to(root.resolve()).as_posix() if full.is_relative_to(root.resolve()) else path
+    if not full.is_relative_to(root.resolve()):
+        raise UsageError(f"{path} is not in this workspace.")
+    if not full.exists():
+        raise UsageError(f"There is no {path} here.")
+    return full.relative_to(root.resolve()).as_posix()
 
 
-def find_problems(root: Path, against: str | None = None, *, without: "Collection[str]" = ()) -> list[Problem]:
-    """Return everything that is wrong in the working tree, in order; `without` are files that are looked away from."""
+def find_problems(
+    root: Path, against: str | None = None, *, files: "Mapping[str, bytes] | None" = None
+) -> list[Problem]:
+    """Return everything that is wrong in the working tree, or in what was read of it already, in order."""
     from draftctl.lint import lint_workspace
     from draftctl.workspace import files_at, load_settings, take_snapshot
 
-    snapshot = take_snapshot(root, working_tree=True)
+    files = take_snapshot(root, working_tree=True).files if files is None else files
     problems: list[Problem] = []
     try:
         load_settings(root)
     except FileProblems as error:
         problems += error.problems
     before = files_at(root, against) if against is not None else None
-    files = {path: content for path, content in snapshot.files.items() if path not in without}
     problems += lint_workspace(files, before=before, ref=against or "")
     return sorted(problems, key=lambda p: (p.path, p.line, p.column))

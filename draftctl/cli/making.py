@@ -4,11 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from draftctl.cli.context import JsonFlag, emit, root_of
-from draftctl.cli.linting import find_problems
+from draftctl.cli.context import JsonFlag, emit, root_of, settings_of
 from draftctl.cli.versions import replace_file
 from draftctl.cli.workflow import find_workflow, read_tree, workflow_app
-from draftctl.errors import UsageError
+from draftctl.errors import FileProblems, UsageError
 
 if TYPE_CHECKING:
     from draftctl.canon import Canon
@@ -47,6 +46,7 @@ def new(
 
     Example: draftctl workflow new late-friday --archetype courteous --state booked --key running-late
     """
+    from draftctl.lint import lint_workspace
     from draftctl.new_workflow import check_id, copied_text, fresh_text, narrowed
     from draftctl.vocab import VOCAB, parse_vocab
 
@@ -65,10 +65,14 @@ def new(
         _check_copy(other, text, path, chains)
     else:
         situation = asked or _first_gap(canon, vocab, chains)
-        text = fresh_text(workflow_id, called, situation, engine or _builds(snapshot))
+        persona = settings_of(ctx).values.persona.name
+        text = fresh_text(workflow_id, called, situation, _checked(engine) or _builds(snapshot), persona)
+    problems = lint_workspace({**snapshot.files, path: text.encode()})
+    broken = [p for p in problems if p.path == path and p.severity == "error" and p.rule != "E-AMBIG"]
+    if broken:
+        raise FileProblems(broken)  # nothing was written
     replace_file(target, text)
-    problems = [p for p in find_problems(root_of(ctx)) if workflow_id in p.message or p.path == path]
-    serious = [p for p in problems if p.rule != "W-LOCK"]
+    serious = [p for p in problems if (workflow_id in p.message or p.path == path) and p.rule != "W-LOCK"]
     typer.echo(f"{path} is written." + ("" if serious else " It lints clean."))
     for problem in serious:
         typer.echo(str(problem))
@@ -78,7 +82,6 @@ def new(
 def _check_copy(other: "Workflow", text: str, path: str, chains: "ChainSet") -> None:
     """Refuse a copy that says something else than the original, but for whom it is."""
     from draftctl.differ import changes
-    from draftctl.errors import FileProblems
     from draftctl.loading import parse_workflow
 
     allowed = {"name", "version", "archetypes", "states", "templateKeys"}
@@ -127,6 +130,16 @@ def _first_gap(canon: "Canon", vocab: "Vocab", chains: "ChainSet") -> "Situation
     return Situation(
         archetypes=[first.archetype or ""], states=[first.state or ""], template_keys=[first.template_key or ""]
     )
+
+
+def _checked(engine: str | None) -> str | None:
+    """Return the build or pattern that was typed. Raises UsageError for one that is none."""
+    from draftctl.rules.engine import engine_fault
+
+    fault = engine_fault(engine) if engine is not None else ""
+    if fault:
+        raise UsageError(fault)
+    return engine
 
 
 def _builds(snapshot: "Snapshot") -> str:

@@ -9,7 +9,6 @@ import typer
 from draftctl.cli.context import JsonFlag, bold, database, emit, narrate, root_of, settings_of, visible
 from draftctl.cli.linting import find_problems
 from draftctl.cli.versions import replace_file
-from draftctl.cli.workflow import read_tree
 from draftctl.errors import DraftctlError, FileProblems, UsageError
 
 if TYPE_CHECKING:
@@ -39,32 +38,37 @@ def save(
 
     Example: draftctl save -m "softer hello"
     """
+    from draftctl.loading import load_chains
+    from draftctl.service import load_canon, load_vocab
+
     if not message.strip():
         raise UsageError("-m is empty; say in a few words what you changed.")
     root = root_of(ctx)
     lying = _look(root)
     changed = lying.changed
-    problems = find_problems(root, without=lying.ignored)
+    snapshot = _as_committed(root, lying)
+    problems = find_problems(root, files=snapshot.files)
     errors = [p for p in problems if p.severity == "error" and p.rule != "E-VERSION-LOCK"]
     if errors:
         failure = FileProblems(errors)
         failure.hint = "Nothing was saved. What is wrong stands above; `draftctl workflow lint` checks again."
         raise failure
-    snapshot, canon, chains = _savable(ctx, lying)
+    canon = load_canon(snapshot)
+    chains = load_chains(snapshot.files, canon, load_vocab(snapshot))
     plan = _plan(ctx, snapshot, chains)
-    plan = _with_schemas(root, plan, snapshot, canon)
+    plan = _with_schemas(root, plan, snapshot, canon, lying)
     if not changed and not plan.files:
         emit(
-            {"commit": None, "changed": [], "bumped": {}, "changes": []},
+            {"commit": None, "changed": [], "bumped": {}, "changes": [], "warnings": 0},
             as_json=as_json,
             text="Nothing has changed since the last commit.",
         )
         return
     _check_tests(ctx, lying, (snapshot, canon, chains))
-    shown = _changes(ctx, root, snapshot, canon, chains, plan, changed)
+    shown = _changes(ctx, root, snapshot, chains, plan, changed)
     if not as_json:
         typer.echo("\n".join(line for part in shown for line in part["lines"]))
-    commit = None if dry_run else _write(root, plan, changed, message)
+    commit = None if dry_run else _write(root, plan, snapshot, changed, message)
     if commit:
         from draftctl.failpoints import reach
 
@@ -103,19 +107,14 @@ def _look(root: Path) -> "Lying":
     return lying
 
 
-def _savable(ctx: typer.Context, lying: "Lying") -> "tuple[Snapshot, Canon, ChainSet]":
-    """Read the working tree as a commit of it would be: without what Git ignores."""
+def _as_committed(root: Path, lying: "Lying") -> "Snapshot":
+    """Read the working tree once, as a commit of it would be: without what Git ignores."""
     from dataclasses import replace
 
-    from draftctl.loading import load_chains
-    from draftctl.service import load_canon, load_vocab
+    from draftctl.workspace import take_snapshot
 
-    whole = read_tree(ctx)[0]
-    snapshot = replace(
-        whole, files={path: content for path, content in whole.files.items() if path not in lying.ignored}
-    )
-    canon = load_canon(snapshot)
-    return snapshot, canon, load_chains(snapshot.files, canon, load_vocab(snapshot))
+    whole = take_snapshot(root, working_tree=True)
+    return replace(whole, files={path: text for path, text in whole.files.items() if path not in lying.ignored})
 
 
 def _check_tests(ctx: typer.Context, lying: "Lying", tree: "tuple[Snapshot, Canon, ChainSet]") -> None:
@@ -151,7 +150,7 @@ def _plan(ctx: typer.Context, snapshot: "Snapshot", chains: "ChainSet") -> "Save
     return plan_save(chains.workflows, texts, locks, used)
 
 
-def _with_schemas(root: Path, plan: "Save", snapshot: "Snapshot", canon: "Canon") -> "Save":
+def _with_schemas(root: Path, plan: "Save", snapshot: "Snapshot", canon: "Canon", lying: "Lying") -> "Save":
     """Bring the editors' schemas up to date where there are any: a new word of the vocabulary is one that editors know."""
     from dataclasses import replace
 
@@ -161,7 +160,12 @@ def _with_schemas(root: Path, plan: "Save", snapshot: "Snapshot", canon: "Canon"
     if not (root / "schema").is_dir():
         return plan
     texts = schema_texts(parse_vocab(snapshot.files.get(VOCAB)), canon)
-    stale = {path: text for path, text in texts.items() if _lies_there(root / path) != text}
+    ignored = lying.ignored
+    stale = {
+        path: text
+        for path, text in texts.items()
+        if _lies_there(root / path) != text and not any(path.startswith(one) for one in ignored)
+    }
     return replace(plan, files={**plan.files, **stale})
 
 
@@ -171,15 +175,10 @@ def _lies_there(path: Path) -> str:
 
 def _committed_lock(files: "Mapping[str, bytes]") -> dict[tuple[str, str], str]:
     """Return what the last commit's versions stand for: its lock, and what its files say."""
-    from draftctl.earlier import workflow_in
-    from draftctl.workflow import stem, workflow_paths
+    from draftctl.loading import readable
     from draftctl.workflowlock import LOCK, read_lock
 
-    found = {}
-    for path in workflow_paths(files):
-        workflow = workflow_in(files, stem(path))
-        if workflow is not None:
-            found[workflow.id, workflow.version] = workflow.semantic_hash
+    found = {(workflow.id, workflow.version): workflow.semantic_hash for workflow in readable(files).values()}
     try:
         return found | read_lock(files.get(LOCK))
     except FileProblems:
@@ -193,7 +192,6 @@ def _changes(
     ctx: typer.Context,
     root: Path,
     snapshot: "Snapshot",
-    canon: "Canon",
     chains: "ChainSet",
     plan: "Save",
     changed: tuple[str, ...],
@@ -216,7 +214,7 @@ def _changes(
         state = "new" if path not in before else "gone" if path not in snapshot.files else "changed"
         diff = [f"    {visible(line)}" for line in text_diff(old.splitlines(), new.splitlines())]
         more = [f"    ... and {len(diff) - _SHOWN} more lines"] if len(diff) > _SHOWN else []
-        lines = [bold(path) + f"  {state}{_readers(path, chains, canon)}", *diff[:_SHOWN], *more]
+        lines = [bold(path) + f"  {state}{_readers(path, chains)}", *diff[:_SHOWN], *more]
         parts.append({"path": path, "lines": lines})
     return parts
 
@@ -225,7 +223,7 @@ def _text_of(files: "Mapping[str, bytes]", path: str) -> str:
     return files.get(path, b"").decode(errors="replace")
 
 
-def _readers(path: str, chains: "ChainSet", canon: "Canon") -> str:
+def _readers(path: str, chains: "ChainSet") -> str:
     """Say which workflows read a file of the pastebin."""
     from draftctl.canon import NOTES
     from draftctl.chainset import text_path
@@ -236,9 +234,7 @@ def _readers(path: str, chains: "ChainSet", canon: "Canon") -> str:
         if any(path == (NOTES if item.kind == "canon" else text_path(item)) for item in workflow.context)
     ]
     return (
-        f"; read by {len(readers)} workflow{'' if len(readers) == 1 else 's'}, whose versions stay"
-        if readers and canon
-        else ""
+        f"; read by {len(readers)} workflow{'' if len(readers) == 1 else 's'}, whose versions stay" if readers else ""
     )
 
 
@@ -276,6 +272,8 @@ def _told_otherwise(
     ctx: typer.Context, before: "Mapping[str, bytes]", snapshot: "Snapshot", old: "Workflow", new: "Workflow"
 ) -> list[str]:
     """Return what the model is told otherwise, for a made-up candidate of the workflow's first situation."""
+    from dataclasses import replace
+
     from draftctl.differ import rendered_diff
     from draftctl.rendering import RenderError
     from draftctl.samples import cells_of, sample
@@ -288,6 +286,7 @@ def _told_otherwise(
         return []
     cell = next(iter(cells_of(new, now.canon, load_vocab(snapshot))))
     who = sample(cell, new, now.canon, now.partials)
+    who = replace(who, atoms={**sample(cell, old, was.canon, was.partials).atoms, **who.atoms})
     try:
         rendered = rendered_diff(was.preview(old, who), now.preview(new, who))
     except RenderError as error:
@@ -299,11 +298,17 @@ def _told_otherwise(
 # -- what is written ----------------------------------------------------------------------------------------------------------------------
 
 
-def _write(root: Path, plan: "Save", changed: tuple[str, ...], message: str) -> str:
-    """Write the new versions and the lock, and commit these files and no others."""
+def _write(root: Path, plan: "Save", snapshot: "Snapshot", changed: tuple[str, ...], message: str) -> str:
+    """Write the new versions and the lock, and commit these files and no others, as they were looked at."""
     from draftctl.failpoints import reach
     from draftctl.workspace import commit_files
 
+    for path in (*changed, *plan.files):
+        looked_at, now = snapshot.files.get(path), (root / path).read_bytes() if (root / path).is_file() else None
+        if not path.startswith("schema/") and looked_at != now:
+            raise DraftctlError(
+                f"{path} was changed while it was looked at, so nothing was saved.", hint="`draftctl save` again."
+            )
     for path, text in plan.files.items():
         replace_file(root / path, text)
         reach("save.written")
@@ -313,6 +318,7 @@ def _write(root: Path, plan: "Save", changed: tuple[str, ...], message: str) -> 
         said = (error.stderr or error.stdout).decode(errors="replace").strip()
         narrate(f"  {visible(said)}")
         raise DraftctlError(
-            "Git did not take the commit, so the next run still uses the last one; your files are as you left them.",
+            "Git did not take the commit, so the next run still uses the last one. What you wrote is there; new version numbers and the lock are written, "
+            "and the files are staged.",
             hint="Correct what Git says above, and `draftctl save` again: nothing is counted up twice.",
         ) from error

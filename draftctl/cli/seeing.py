@@ -84,7 +84,10 @@ def diff(
         "workflow_id": new.id, "from": old_label, "to": new_label, "same": old.semantic_hash == new.semantic_hash,
         "changes": [{"where": c.where, "what": c.what, "before": list(c.before), "after": list(c.after), "needs_version": c.counts} for c in found],
     }  # fmt: skip
-    lines = [bold(f"{old_label} -> {new_label}"), *(change_lines(found) or ["Nothing changed."])]
+    lines = [
+        bold(f"{old_label} -> {new_label}"),
+        *(map(visible, change_lines(found)) if found else ["Nothing changed."]),
+    ]
     if candidate is not None:
         who = read_candidate(candidate)
         before = _bench(ctx, old_files, old).preview(old, who)
@@ -111,7 +114,8 @@ def _side(ctx: typer.Context, word: str, ref: str | None) -> "tuple[str, Workflo
             if one.workflow is not None and one.workflow.version == version:
                 return f"{id_}@{version}", one.workflow, one.files
         raise UsageError(
-            f"No commit here has {id_} at version {version}.", hint=f"`draftctl workflow history {id_}` lists them."
+            f"None of the last commits has {id_} at version {version}.",
+            hint=f"`draftctl workflow history {id_}` lists them.",
         )
     if ref is None:
         snapshot, _, chains = read_tree(ctx)

@@ -2,25 +2,25 @@
 
 import asyncio
 import signal
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from draftctl.cli.asking import serving
 from draftctl.cli.context import JsonFlag, bold, database, emit, narrate, root_of, settings_of, visible
 from draftctl.cli.workflow import Id, find_workflow, manifest_for, read_candidate, read_tree, workflow_app
-from draftctl.errors import FileProblems, UsageError
+from draftctl.errors import EngineUnreachable, FileProblems, UsageError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from draftctl.canon import Canon
     from draftctl.chainset import ChainSet
     from draftctl.engines.base import Engine
-    from draftctl.manifest import Manifest
     from draftctl.models import Candidate, Result
     from draftctl.trial import Bench
     from draftctl.vocab import Vocab
@@ -106,7 +106,7 @@ def test_all(
         for workflow in workflows:
             manifest = manifest_for(ctx, snapshot, workflow, picked.engine)
             bench = Bench(canon=canon, partials=chains.partials, manifest=manifest, persona=persona)
-            with _serving(ctx, manifest) if picked.live else nullcontext() as make_server:
+            with serving(ctx, manifest) if picked.live else nullcontext() as make_server:
                 done = asyncio.run(_of_one(root_of(ctx), connection, workflow, bench, vocab, picked, make_server))
             value["tests"] += [_as_value(one) for one in done[0]]
             value["breaches"] += done[1]
@@ -214,34 +214,6 @@ def _sum_up(value: dict[str, Any], untested: list[str], *, live: bool) -> str:
     return text
 
 
-@contextmanager
-def _serving(ctx: typer.Context, manifest: "Manifest") -> "Iterator[Callable[[], Engine]]":
-    """Lead to the server that is named, or to the droplet that is up for this build; a trial rents none.
-
-    Raises UsageError where there is none, or where all is paused.
-    """
-    from draftctl.cli.adapters import engine_maker, served_engine
-    from draftctl.cli.ready import on_lease
-    from draftctl.service import RunOptions
-    from draftctl.store import jobs
-
-    settings = settings_of(ctx)
-    with database(ctx) as connection:
-        paused = jobs.paused(connection)
-    if paused is not None:
-        raise UsageError(f"Everything is paused: {paused}.", hint="`draftctl resume --by NAME` goes on.")
-    with on_lease(settings, RunOptions(command="draftctl workflow try", engine=manifest.id)) as (_, address):
-        if address is not None:
-            yield lambda: served_engine(settings, manifest.id, manifest, *address)
-        elif settings.values.inference.url:
-            yield lambda: engine_maker(settings)(manifest.id, manifest)
-        else:
-            raise UsageError(
-                f"There is no server to ask: GPU_INFERENCE_URL is not set, and no droplet is up for {manifest.id}.",
-                hint=f"`draftctl gpu up --engine {manifest.id}` starts one.",
-            )
-
-
 # -- one candidate, for real --------------------------------------------------------------------------------------------------------------
 
 
@@ -272,8 +244,11 @@ def try_(
     for word in engine or [None]:  # type: ignore[list-item]
         manifest = manifest_for(ctx, snapshot, workflow, word)
         bench = Bench(canon=canon, partials=chains.partials, manifest=manifest, persona=persona)
-        with _serving(ctx, manifest) as make_server:
+        with serving(ctx, manifest) as make_server:
             columns[manifest.id] = asyncio.run(_tries(ctx, workflow, bench, who, make_server, samples, fresh=fresh))
+    down = [one["detail"] for rows in columns.values() for one in rows if one["held"] == "engine_unavailable"]
+    if down:
+        raise EngineUnreachable(f"The engine could not be reached: {down[0]}")
     note = canon.find(who.template_key or "")
     value = {
         "workflow_id": workflow.id, "version": workflow.version, "candidate_id": who.id, "dispatchable": False,

@@ -1,6 +1,7 @@
 """E-RENDER: a text that is right in itself and still cannot be rendered for somebody whom the workflow is for."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from draftctl.chain import facts_of
 from draftctl.jinja_check import named_in, renders_surely
@@ -21,7 +22,10 @@ def _check(whole: Whole) -> Found:
     partials = whole.chains.partials
     for workflow in whole.chains.workflows.values():
         extracts = {step.name for step in workflow.steps if step.verb == "extract"}
-        if all(renders_surely(step.text, extracts, partials) for step in workflow.steps):
+        texts = [
+            text for step in workflow.steps for text in (step.text, f"{{{{ ({step.when}) }}}}" if step.when else "")
+        ]
+        if all(renders_surely(text, extracts, partials) for text in texts):
             continue
         told: set[int] = set()
         for who in _candidates(workflow, whole):
@@ -47,8 +51,11 @@ def _failures(workflow: Workflow, who: Candidate, notes: Facts, prompts: Prompts
     for n, step in enumerate(workflow.steps):
         if step.verb == "check":
             continue
+        facts = facts_of(who, notes, dict(left))
         try:
-            prompts.render(step.text, lambda: facts_of(who, notes, dict(left)))
+            if step.when is not None:
+                prompts.holds(step.when, facts)
+            prompts.render(step.text, partial(lambda found: found, facts))
         except RenderError as error:
             cell = f"{who.archetype or 'anybody'} x {who.state or 'any state'} x {who.template_key or 'any note'}"
             yield n, f"this cannot be rendered, for example for {cell}: {error}"

@@ -10,6 +10,7 @@ from draftctl.models import Candidate, canonical_json
 from draftctl.store.db import transaction, utc_now
 
 _FIELDS = tuple(field.name for field in fields(Completion))
+_NEEDED = {"text", "model", "finish_reason"}
 
 
 class Kept:
@@ -25,11 +26,12 @@ class Kept:
         if self._fresh:
             return None
         row = self._connection.execute("SELECT completion FROM tried_answers WHERE key = ?", (key,)).fetchone()
-        return Completion(**dict(zip(_FIELDS, json.loads(row[0]), strict=True))) if row else None
+        known = {name: value for name, value in json.loads(row[0]).items() if name in _FIELDS} if row else {}
+        return Completion(**known) if known.keys() >= _NEEDED else None
 
     def keep(self, key: str, completion: Completion) -> None:
         """Keep an answer."""
-        written = canonical_json([getattr(completion, name) for name in _FIELDS])
+        written = canonical_json({name: getattr(completion, name) for name in _FIELDS})
         with transaction(self._connection):
             self._connection.execute(
                 "INSERT OR REPLACE INTO tried_answers VALUES (?, ?, ?, ?, ?, ?)",
