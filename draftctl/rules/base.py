@@ -165,6 +165,13 @@ class Whole:
             return None
         return Grid.of(self.chains.entries, self.vocab.archetypes, self.vocab.states, tuple(self.canon.notes))
 
+    def partial_problems(self, rule: str) -> Iterator[Problem]:
+        """Yield what breaks one of the Jinja rules in the partials themselves, also in those that nothing includes."""
+        for name, text in self.chains.partials.items():
+            for one in prompt_problems(text, known=known_names(), partials=()):
+                if one.rule == rule:
+                    yield self.in_text(PARTIALS + name, text, one.offset, one.message)
+
     def in_text(self, path: str, text: str, offset: int, message: str) -> Problem:
         """Return a problem at a character of a text that is (about) the whole of a file."""
         content = self.files[path].decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n")

@@ -1,8 +1,6 @@
 """E-JINJA: a text that is no Jinja, or uses what may not be used here."""
 
-from draftctl.chainset import PARTIALS
-from draftctl.jinja_check import prompt_problems
-from draftctl.rules.base import Found, Rule, Whole, Written, known_names
+from draftctl.rules.base import Found, Rule, Whole, Written
 
 
 def _check(written: Written) -> Found:
@@ -10,11 +8,7 @@ def _check(written: Written) -> Found:
 
 
 def _check_partials(whole: Whole) -> Found:
-    """Look at the partials themselves, also at those that nothing includes."""
-    for name, text in whole.chains.partials.items():
-        for one in prompt_problems(text, known=known_names(), partials=()):
-            if one.rule == "E-JINJA":
-                yield whole.in_text(PARTIALS + name, text, one.offset, one.message)
+    yield from whole.partial_problems("E-JINJA")
 
 
 RULE = Rule(

@@ -1,8 +1,6 @@
 """E-UNDEF: a text names what is not there."""
 
-from draftctl.chainset import PARTIALS
-from draftctl.jinja_check import prompt_problems
-from draftctl.rules.base import Found, Rule, Whole, Written, known_names
+from draftctl.rules.base import Found, Rule, Whole, Written
 
 
 def _check(written: Written) -> Found:
@@ -10,10 +8,7 @@ def _check(written: Written) -> Found:
 
 
 def _check_partials(whole: Whole) -> Found:
-    for name, text in whole.chains.partials.items():
-        for one in prompt_problems(text, known=known_names(), partials=()):
-            if one.rule == "E-UNDEF":
-                yield whole.in_text(PARTIALS + name, text, one.offset, one.message)
+    yield from whole.partial_problems("E-UNDEF")
 
 
 RULE = Rule(
