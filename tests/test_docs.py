@@ -135,6 +135,7 @@ def test_the_wheel_carries_what_init_lays_out(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=REPOSITORY, check=True, capture_output=True)
     names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
+    assert {"draftctl/rules/cases/E-KEY.yaml", "draftctl/starter/schema/workflow.schema.json"} <= names
     assert {
         f"draftctl/starter/{name}"
         for name in (
