@@ -83,6 +83,7 @@ def check(observed: Observed, limits: Limits, decision: Decision) -> None:
         assert decision.wake_at <= NOW + limits.poll_s, "never asleep beside a droplet"
 
 
+@pytest.mark.slow
 def test_properties_hold_over_100_000_random_states(record_property: Figure) -> None:
     dice = random.Random(4)
     seen: set[tuple[str, str]] = set()
@@ -254,6 +255,7 @@ def test_the_cost_is_close_to_a_clairvoyants(max_wait: int, record_property: Fig
         assert done.late(max_wait) <= late * len(done.waits)
 
 
+@pytest.mark.slow
 @needs_traces
 def test_the_shipped_defaults_at_30_minutes(record_property: Figure) -> None:
     shipped = replace(FIXED, max_wait_s=1800, idle_grace_s=30, deep_queue=32)

@@ -137,7 +137,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.dictionaries(WORDS, VALUES, max_size=5))
 def test_a_schema_without_a_fault_is_one_to_jsonschema_too(schema: dict[str, Any]) -> None:
     from jsonschema import Draft202012Validator
