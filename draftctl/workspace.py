@@ -128,6 +128,10 @@ class Lying:
     ignored: tuple[str, ...]
     links: tuple[str, ...]
 
+    def is_ignored(self, path: str) -> bool:
+        """Say whether Git ignores a file of ours, or a folder that it lies in."""
+        return any(path == one or (one.endswith("/") and path.startswith(one)) for one in self.ignored)
+
 
 def lying_there(root: Path) -> Lying:
     """Look at what lies in the workspace. Raises CalledProcessError where Git cannot say."""

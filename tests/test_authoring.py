@@ -750,6 +750,17 @@ def test_save_leaves_alone_what_is_not_ours_and_refuses_what_a_commit_cannot_hol
     assert "symbolic link" in workspace.run("save", "-m", "x").stderr
 
 
+def test_save_needs_no_build_and_looks_away_from_ignored_folders(workspace: Workspace) -> None:
+    for path in (workspace.root / "engines").glob("*.yaml"):
+        path.unlink()
+    workspace.commit(".gitignore", "var/\nschema/\n")
+    workspace.git("rm", "-rq", "--cached", "schema")
+    workspace.git("commit", "-qm", "no schema")
+    edit(workspace, FIRST, "what does", "what might")
+    edit(workspace, "workflows/vocab.yaml", "[courteous", "[shy, courteous")
+    assert workspace.json("save", "-m", "x")["changed"] == [FIRST, "workflows/vocab.yaml", "workflows/workflows.lock"]
+
+
 @pytest.mark.slow
 def test_save_takes_deletions_and_renames_however_they_are_staged(workspace: Workspace) -> None:
     workspace.git("rm", "-q", "workflows/goodbye.yaml")

@@ -114,15 +114,19 @@ def _as_committed(root: Path, lying: "Lying") -> "Snapshot":
     from draftctl.workspace import take_snapshot
 
     whole = take_snapshot(root, working_tree=True)
-    return replace(whole, files={path: text for path, text in whole.files.items() if path not in lying.ignored})
+    return replace(whole, files={path: text for path, text in whole.files.items() if not lying.is_ignored(path)})
 
 
 def _check_tests(ctx: typer.Context, lying: "Lying", tree: "tuple[Snapshot, Canon, ChainSet]") -> None:
-    """Run the tests of what has changed, offline. Raises UsageError for one that fails."""
+    """Run the tests of what has changed, offline; without any build that it means a workflow has none. Raises UsageError for one that fails."""
+    from draftctl.chainset import engine_matches
     from draftctl.cli.trying import Picked, test_all
+    from draftctl.manifest import engine_ids
 
+    builds = engine_ids(tree[0].files)
     touched = any(path.startswith(("pastebin/", "workflows/partials/")) for path in lying.changed)
-    workflows = [w for w in tree[2].workflows.values() if touched or w.path in lying.changed]
+    changed = [w for w in tree[2].workflows.values() if touched or w.path in lying.changed]
+    workflows = [w for w in changed if any(engine_matches(w, build) for build in builds)]
     done = test_all(ctx, workflows, tree, Picked(matching="", live=False, fresh=False, engine=None, quiet=True))
     failed = [
         f"{one['workflow']}: {one['name']}: {one['failures'][0]}" for one in done["tests"] if one["verdict"] == "failed"
@@ -160,11 +164,8 @@ def _with_schemas(root: Path, plan: "Save", snapshot: "Snapshot", canon: "Canon"
     if not (root / "schema").is_dir():
         return plan
     texts = schema_texts(parse_vocab(snapshot.files.get(VOCAB)), canon)
-    ignored = lying.ignored
     stale = {
-        path: text
-        for path, text in texts.items()
-        if _lies_there(root / path) != text and not any(path.startswith(one) for one in ignored)
+        path: text for path, text in texts.items() if _lies_there(root / path) != text and not lying.is_ignored(path)
     }
     return replace(plan, files={**plan.files, **stale})
 
