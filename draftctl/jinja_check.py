@@ -60,8 +60,9 @@ def prompt_problems(
         return []
     try:
         tree = _parsed(text)
-        faults = [*_forbidden(tree), *_wrong_includes(tree, partials)]
-        if not faults and not tree.is_simple:
+        simple = tree.is_simple  # nearly every text: then only its filters and includes are left to look at
+        faults = [*(_unknown_filters(tree) if simple else _forbidden(tree)), *_wrong_includes(tree, partials)]
+        if not faults and not simple:
             compiled(text)  # only now: compiling already works out what is constant
     except TemplateSyntaxError as error:
         return [_syntax_problem(text, error)]
@@ -242,14 +243,18 @@ def _forbidden(tree: _Tree) -> Iterator[_Fault]:
             yield _Fault("E-JINJA", operation.lineno, "`*`, `**` and `%` may not be used in a prompt", word)
     for assigned in tree.all(nodes.Assign, nodes.AssignBlock):
         yield _Fault("E-JINJA", assigned.lineno, "`set` may not be used in a prompt", "set")
-    for used in tree.all(nodes.Filter):
-        if used.name not in FILTERS:
-            message = f"there is no filter `{used.name}` here{did_you_mean(used.name, sorted(FILTERS))}"
-            yield _Fault("E-JINJA", used.lineno, message, used.name)
+    yield from _unknown_filters(tree)
     yield from _unknown_tests(tree)
     for loop in tree.all(nodes.For):
         if any(inner is not loop for inner in loop.find_all(nodes.For)):
             yield _Fault("E-JINJA", loop.lineno, "a loop may not stand in another loop", "for")
+
+
+def _unknown_filters(tree: _Tree) -> Iterator[_Fault]:
+    for used in tree.all(nodes.Filter):
+        if used.name not in FILTERS:
+            message = f"there is no filter `{used.name}` here{did_you_mean(used.name, sorted(FILTERS))}"
+            yield _Fault("E-JINJA", used.lineno, message, used.name)
 
 
 def _unknown_tests(tree: _Tree) -> Iterator[_Fault]:

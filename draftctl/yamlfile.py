@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -49,15 +49,14 @@ if hasattr(yaml, "CSafeLoader"):
     LOADERS["c"] = _loader(yaml.CSafeLoader)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """Where a value stands (line and column from 0), how it was written, and whether it is a `|` block."""
+class _Place(NamedTuple):
+    """Where a value stands (line and column from 0), how it was written, its plain text, and its last line. There is one for every node."""
 
     line: int
     column: int
     style: str
     raw: str | None
-    end: int = 0  # the last line
+    end: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
