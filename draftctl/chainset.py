@@ -15,7 +15,6 @@ from draftctl.workflow import (
 )
 
 PARTIALS = "workflows/partials/"
-_SHOWN_TIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,8 +64,9 @@ def lint_workspace(
     vocab = _tried([], lambda: parse_vocab(files.get(VOCAB)))
     if canon is None:  # which notes there are cannot be said before this is right; the rest can
         keep(lambda: read_lock(files.get(LOCK)))
+        texts = read_all_partials(files)[0]
         for path in workflow_paths(files):
-            keep(partial(parse_workflow, files[path], path, read_all_partials(files)[0], None, vocab))
+            keep(partial(parse_workflow, files[path], path, texts, None, vocab))
         return _in_order(problems)
     chains = load_chains(files, canon, vocab)
     for broken in chains.broken.values():

@@ -34,6 +34,16 @@ def parse_workflow(
     Raises FileProblems with everything that is wrong in the file; without canon and vocabulary, what it names is not looked up.
     What is wrong in its tests alone makes nobody wait for a reply: it stands in the workflow's `test_problems`.
     """
+    try:
+        return _parsed(content, path, partials, canon, vocab, loader)
+    except (RecursionError, SyntaxError, ValueError, OverflowError) as error:
+        message = f"this cannot be read ({type(error).__name__}): something in it is nested too deeply, or too large"
+        raise FileProblems([Problem(path=path, line=1, column=1, message=message, rule="E-YAML")]) from error
+
+
+def _parsed(
+    content: bytes, path: str, partials: Mapping[str, str], canon: Canon | None, vocab: Vocab | None, loader: str
+) -> Workflow:
     document = read_yaml(content, path, loader=loader)
     file = salvage(document, WorkflowFile)
     problems = list(document.problems)
@@ -53,7 +63,7 @@ def readable(files: Mapping[str, bytes], *ids: str) -> dict[str, Workflow]:
     found = {}
     for path in workflow_paths(files):
         if not ids or stem(path) in ids:
-            with contextlib.suppress(FileProblems, RecursionError, SyntaxError, ValueError, OverflowError):
+            with contextlib.suppress(FileProblems):
                 workflow = parse_workflow(files[path], path, partials)
                 found[workflow.id] = workflow
     return found
@@ -75,12 +85,6 @@ def load_chains(files: Mapping[str, bytes], canon: Canon, vocab: Vocab | None) -
             workflows[workflow.id] = workflow
         except FileProblems as error:
             broken[stem(path)] = _broken(files[path], path, error.problems, canon, vocab)
-        except (RecursionError, SyntaxError, ValueError, OverflowError) as error:
-            message = (
-                f"this cannot be read ({type(error).__name__}): something in it is nested too deeply, or too large"
-            )
-            problem = Problem(path=path, line=1, column=1, message=message, rule="E-YAML")
-            broken[stem(path)] = _broken(files[path], path, (problem,), canon, vocab)
     entries = [_entry(w.id, w.applies, w.priority, canon) for w in workflows.values()]
     entries += [
         replace(_entry(b.id, b.applies, b.priority, canon), broken=True)

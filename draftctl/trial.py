@@ -111,13 +111,12 @@ class Answers(Protocol):
 class Recorded:
     """An engine that answers what was answered before (by `cache_key`), and asks another engine (or nobody) for the rest.
 
-    `found` counts what was there, `asked` what the other engine was asked.
+    `sent` counts what the other engine was asked.
     """
 
     def __init__(self, engine_id: str, answers: Answers, engine: Engine | None = None, sample: int = 1) -> None:
         self.id = engine_id
         self.sent = 0
-        self.found = 0
         self._answers = answers
         self._engine = engine
         self._sample = sample
@@ -128,7 +127,6 @@ class Recorded:
         key = cache_key(self.id, request)
         known = self._answers.recall(key)
         if known is not None:
-            self.found += 1
             return known
         if self._engine is None:
             raise NotRecorded

@@ -1,6 +1,5 @@
 """`workflow lint`: everything that is wrong in the workspace, for a person, for a program, for a pull request; and what a rule is about."""
 
-import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -138,7 +137,5 @@ def find_problems(
     except FileProblems as error:
         problems += error.problems
     before = files_at(root, against) if against is not None else None
-    gc.disable()  # what is made here stays until the end: looking for garbage among it costs a tenth
     problems += lint_workspace(files, before=before, ref=against or "")
-    gc.enable()
     return sorted(problems, key=lambda p: (p.path, p.line, p.column))

@@ -251,7 +251,7 @@ def _of_workflow(
         return [bold(id_) + "  taken out"]
     if old is None:
         return [
-            bold(id_) + f"  new, version {new.version}",
+            bold(id_) + f"  new, version {plan.bumps[id_][1] if id_ in plan.bumps else new.version}",
             f"    {new.name}: {' > '.join(step.verb for step in new.steps)}",
         ]
     versions = plan.bumps.get(id_)

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from draftctl.workflow import Workflow
 
 CandidateFile = Annotated[
-    Path | None, typer.Option("--candidate", metavar="FILE", help="One input line as JSON. [default: a made-up one]")
+    Path | None,
+    typer.Option(
+        "--candidate", metavar="FILE", help="One input line as JSON; its prompts are shown as the model would get them."
+    ),
 ]
 
 

@@ -28,8 +28,10 @@ def _check(whole: Whole) -> Found:
         for n, step in enumerate(workflow.steps):
             text = workflow.document.data["steps"][n].get(step.verb)
             for name, offset in named_in(text, "atoms") if isinstance(text, str) else ():
+                if len(where[name]) > 1:
+                    continue
                 meant = difflib.get_close_matches(name, [other for other in where if other != name], n=1, cutoff=_NEAR)
-                if meant and len(where[name]) == 1:
+                if meant:
                     message = f"`atoms.{name}` is named nowhere else; did you mean '{meant[0]}'?"
                     yield workflow.document.problem_in_text(("steps", n, step.verb), text, offset, message, "")
 
